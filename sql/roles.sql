@@ -1,0 +1,48 @@
+-- The roles of DESIGN 2.1. Run by the owner at every migrate; :names are filled in by the caller.
+-- Nothing here needs a superuser: CREATEROLE is enough.
+
+do $$
+declare
+    wanted record;
+begin
+    for wanted in
+        select *
+        from (values
+            ('crm_app', true),       -- serves requests
+            ('crm_platform', true),  -- the operator's commands, across tenants
+            ('crm_dump', true),      -- reads everything for a dump
+            ('crm_worker', true),    -- the job queue, nothing else
+            ('crm_search', false)    -- owns the search function; never logs in
+        ) as role(name, login)
+    loop
+        if not exists (select from pg_roles where rolname = wanted.name) then
+            execute format('create role %I nosuperuser nocreatedb nocreaterole noinherit nobypassrls', wanted.name);
+        end if;
+        if wanted.login then
+            execute format(
+                'alter role %I login password %L',
+                wanted.name,
+                current_setting('crm.password_' || wanted.name)
+            );
+            execute format('grant connect on database %I to %I', current_database(), wanted.name);
+        end if;
+    end loop;
+
+    -- The owner hands the search function to its role, and so must be able to act as it.
+    if not pg_has_role(current_user, 'crm_search', 'usage')
+        or not pg_has_role(current_user, 'crm_search', 'set')
+    then
+        execute format('grant crm_search to %I', current_user);
+    end if;
+end
+$$;
+
+alter role crm_app set statement_timeout = '15s';
+alter role crm_app set lock_timeout = '5s';
+alter role crm_app set idle_in_transaction_session_timeout = '30s';
+alter role crm_worker set idle_in_transaction_session_timeout = '5min';
+alter role crm_platform set lock_timeout = '30s';
+alter role crm_dump set default_transaction_read_only = on;
+
+revoke create on schema public from public;
+grant usage on schema public to crm_app, crm_platform, crm_dump, crm_search;

@@ -1,0 +1,132 @@
+"""API keys: create, rotate with an overlap, revoke. Revoked means refused at the next request."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+
+from crm_saas.access.errors import AlreadyRevoked
+from crm_saas.access.models import ApiKey, Member, Team
+from crm_saas.access.roles import permissions_of, staff_scope_of
+from crm_saas.kit.context import Context
+from crm_saas.kit.errors import InvalidInput, NotFound
+from crm_saas.kit.events import record
+from crm_saas.kit.ids import new_id
+from crm_saas.kit.tokens import Token, new_token
+
+TABLE = "org_api_keys"
+KEYS_LISTED_MAX = 500
+
+
+async def create_key(
+    context: Context,
+    *,
+    name: str,
+    role: str,
+    scopes: list[str] | None = None,
+    team_id: UUID | None = None,
+    member_id: UUID | None = None,
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, Token]:
+    """The token is returned here and stored nowhere."""
+    if unknown := sorted(set(scopes or []) - permissions_of(role)):
+        raise InvalidInput.of("scopes", f"{', '.join(unknown)}: the role `{role}` has no such permission")
+    if expires_at is not None and expires_at <= datetime.now(UTC):
+        raise InvalidInput.of("expiresAt", "must lie in the future")
+    if team_id is not None:
+        await _require(context, Team, team_id, "teamId")
+    if member_id is not None:
+        await _require(context, Member, member_id, "memberId")
+    token = new_token("pk" if role == "publishable" else "sk", context.tenant.id)
+    key = ApiKey(
+        tenant_org_id=context.tenant.id,
+        id=new_id(),
+        kind="publishable" if role == "publishable" else "secret",
+        name=name,
+        role=role,
+        scopes=scopes,
+        staff_scope=staff_scope_of(role),
+        team_id=team_id,
+        member_id=member_id,
+        token_hash=token.hash,
+        token_hint=token.hint,
+        expires_at=expires_at,
+    )
+    context.session.add(key)
+    await context.session.flush()
+    await record(
+        context,
+        "key.created",
+        subject=(TABLE, key.id),
+        after={"name": name, "role": role, "scopes": scopes, "hint": key.token_hint},
+    )
+    return key, token
+
+
+async def rotate_key(
+    context: Context, *, key_id: UUID, overlap_seconds: int
+) -> tuple[ApiKey, Token]:
+    """A new key like the old one, which ends after the overlap."""
+    old = await access_key(context, key_id)
+    if old.revoked_at is not None:
+        raise AlreadyRevoked("A revoked key cannot be rotated. Create a new one.")
+    ends_at = datetime.now(UTC) + timedelta(seconds=overlap_seconds)
+    key, token = await create_key(
+        context,
+        name=old.name,
+        role=old.role,
+        scopes=old.scopes,
+        team_id=old.team_id,
+        member_id=old.member_id,
+    )
+    old.expires_at = min(ends_at, old.expires_at) if old.expires_at else ends_at
+    await context.session.flush()
+    await record(
+        context,
+        "key.rotated",
+        subject=(TABLE, old.id),
+        after={"expiresAt": old.expires_at, "replacedBy": key.id},
+    )
+    return key, token
+
+
+async def revoke_key(context: Context, *, key_id: UUID) -> ApiKey:
+    key = await access_key(context, key_id)
+    if key.revoked_at is not None:
+        raise AlreadyRevoked("The key was revoked before; nothing changed.")
+    key.revoked_at = datetime.now(UTC)
+    await context.session.flush()
+    await record(
+        context, "key.revoked", subject=(TABLE, key.id), after={"revokedAt": key.revoked_at}
+    )
+    return key
+
+
+async def access_key(context: Context, key_id: UUID) -> ApiKey:
+    """Raises NotFound, for another tenant's key too."""
+    key = await context.session.scalar(
+        select(ApiKey)
+        .where(ApiKey.tenant_org_id == context.tenant.id, ApiKey.id == key_id)
+        .with_for_update()
+    )
+    if key is None:
+        raise NotFound("There is no API key with this id.")
+    return key
+
+
+async def list_keys(context: Context) -> list[ApiKey]:
+    rows = await context.session.scalars(
+        select(ApiKey)
+        .where(ApiKey.tenant_org_id == context.tenant.id)
+        .order_by(ApiKey.id)
+        .limit(KEYS_LISTED_MAX)
+    )
+    return list(rows)
+
+
+async def _require(context: Context, kind: type[Team] | type[Member], row_id: UUID, field: str) -> None:
+    found = await context.session.scalar(
+        select(kind.id).where(kind.tenant_org_id == context.tenant.id, kind.id == row_id)
+    )
+    if found is None:
+        raise InvalidInput.of(field, "there is no such id in this tenant", "unknown")

@@ -1,0 +1,140 @@
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, delete, get, post
+
+from crm_saas.access import keys, staff
+from crm_saas.access.errors import AlreadyRevoked, NameTaken, WrongCredentials
+from crm_saas.access.models import ApiKey, Member
+from crm_saas.access.schemas import (
+    CreateKey,
+    CreateTeam,
+    KeyList,
+    KeyView,
+    LogIn,
+    MemberList,
+    MemberView,
+    NewKeyView,
+    RotateKey,
+    SessionList,
+    SignedIn,
+    TeamList,
+    TeamView,
+    WhoAmI,
+)
+from crm_saas.kit.context import ANY_CREDENTIAL, Context
+from crm_saas.kit.db import Database
+from crm_saas.kit.errors import NotFound
+from crm_saas.kit.problems import problems
+from crm_saas.kit.schemas import provided
+from crm_saas.kit.tokens import Token
+
+
+@post("/auth/login", public=True, status_code=200, responses=problems(WrongCredentials))
+async def log_in(request: Request[Any, Any, Any], database: Database, data: LogIn) -> SignedIn:
+    return await staff.log_in(
+        database,
+        email=data.email,
+        password=data.password,
+        address=request.scope["state"]["address"],
+        user_agent=request.headers.get("user-agent"),
+    )
+
+
+@post("/auth/logout", permission="session:self", status_code=204, responses=problems(NotFound))
+async def log_out(context: Context) -> None:
+    if context.actor.session_id is None:
+        raise NotFound("An API key has no session. Revoke the key instead.")
+    await staff.revoke_session(context, session_id=context.actor.session_id)
+
+
+@get("/auth/me", permission=ANY_CREDENTIAL, responses=problems())
+async def who_am_i(context: Context) -> WhoAmI:
+    actor, tenant = context.actor, context.tenant
+    return WhoAmI(
+        kind=actor.kind,
+        id=actor.id,
+        name=actor.name,
+        role=actor.role,
+        staff_scope=actor.staff_scope,
+        permissions=sorted(actor.permissions),
+        tenant_id=tenant.id,
+        tenant_slug=tenant.slug,
+        tenant_name=tenant.name,
+    )
+
+
+@get("/auth/sessions", permission="session:self", responses=problems())
+async def list_sessions(context: Context) -> SessionList:
+    return SessionList(items=await staff.list_sessions(context))
+
+
+@delete("/auth/sessions/{session_id:uuid}", permission="session:self", responses=problems(NotFound))
+async def revoke_session(context: Context, session_id: UUID) -> None:
+    await staff.revoke_session(context, session_id=session_id)
+
+
+@get("/keys", permission="keys:manage", responses=problems())
+async def list_keys(context: Context) -> KeyList:
+    return KeyList(items=[KeyView(**_key(key)) for key in await keys.list_keys(context)])
+
+
+@post("/keys", permission="keys:manage", responses=problems())
+async def create_key(context: Context, data: CreateKey) -> NewKeyView:
+    return _new_key(*await keys.create_key(context, **provided(data)))  # type: ignore[arg-type]
+
+
+@post("/keys/{key_id:uuid}/rotate", permission="keys:manage", responses=problems(NotFound, AlreadyRevoked))
+async def rotate_key(context: Context, key_id: UUID, data: RotateKey) -> NewKeyView:
+    return _new_key(
+        *await keys.rotate_key(context, key_id=key_id, overlap_seconds=data.overlap_seconds)
+    )
+
+
+@delete(
+    "/keys/{key_id:uuid}",
+    permission="keys:manage",
+    status_code=200,
+    responses=problems(NotFound, AlreadyRevoked),
+)
+async def revoke_key(context: Context, key_id: UUID) -> KeyView:
+    return KeyView(**_key(await keys.revoke_key(context, key_id=key_id)))
+
+
+@get("/staff", permission="staff:read", responses=problems())
+async def list_members(context: Context) -> MemberList:
+    return MemberList(items=[_member(m) for m in await staff.list_members(context)])
+
+
+@get("/teams", permission="staff:read", responses=problems())
+async def list_teams(context: Context) -> TeamList:
+    return TeamList(items=[TeamView(id=t.id, name=t.name) for t in await staff.list_teams(context)])
+
+
+@post("/teams", permission="staff:manage", responses=problems(NameTaken))
+async def create_team(context: Context, data: CreateTeam) -> TeamView:
+    team = await staff.create_team(context, name=data.name)
+    return TeamView(id=team.id, name=team.name)
+
+
+def _key(key: ApiKey) -> dict[str, Any]:
+    columns = (
+        "id", "kind", "name", "role", "scopes", "team_id", "member_id",
+        "created_at", "expires_at", "last_used_at", "revoked_at",
+    )  # fmt: skip
+    return {name: getattr(key, name) for name in columns} | {"hint": key.token_hint}
+
+
+def _new_key(key: ApiKey, token: Token) -> NewKeyView:
+    return NewKeyView(**_key(key), key=token.text)
+
+
+def _member(member: Member) -> MemberView:
+    return MemberView(**{name: getattr(member, name) for name in MemberView.__struct_fields__})
+
+
+ROUTES = [
+    log_in, log_out, who_am_i, list_sessions, revoke_session,
+    list_keys, create_key, rotate_key, revoke_key,
+    list_members, list_teams, create_team,
+]  # fmt: skip

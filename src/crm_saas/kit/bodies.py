@@ -1,0 +1,98 @@
+"""Reading a body within limits, and refusing what could not be stored anyway."""
+
+import re
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+from litestar.datastructures import Headers
+from litestar.types import Receive, Scope
+
+from crm_saas.kit.errors import InvalidInput, MalformedRequest, TooLarge, UnsupportedMediaType
+
+DEPTH_MAX = 32
+INTEGER_MAX = 2**63 - 1
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_MAY_HOLD_NUL = re.compile(rb"\\u0000")
+
+
+async def read_body(receive: Receive, headers: Headers, bytes_max: int) -> bytes:
+    """The whole body, read before a connection to the database is taken."""
+    declared = headers.get("content-length", "0")
+    if declared.isascii() and declared.isdigit() and int(declared) > bytes_max:
+        raise TooLarge(f"A body may have {bytes_max:,} bytes at the most.")
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message: Any = await receive()
+        if message["type"] == "http.disconnect":
+            raise MalformedRequest("The connection ended before the body did.")
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > bytes_max:
+            raise TooLarge(f"A body may have {bytes_max:,} bytes at the most.")
+        chunks.append(chunk)
+        if not message.get("more_body"):
+            return b"".join(chunks)
+
+
+def check_body(body: bytes, headers: Headers, scope: Scope) -> None:
+    """Refuses NUL, wrong encodings and deep nesting, before a decoder or the database meets them."""
+    if b"\x00" in unquote_to_bytes(scope["query_string"]) or "\x00" in scope["path"]:
+        raise InvalidInput("The NUL character (%00) cannot be part of a path or a query.")
+    if not body:
+        return
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if scope["route_handler"].opt.get("form"):
+        return
+    if media_type != "application/json":
+        raise UnsupportedMediaType("Send the body as `Content-Type: application/json`.")
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedRequest("The body must be UTF-8.") from error
+    if _depth(body) > DEPTH_MAX:
+        raise MalformedRequest(f"The body is nested deeper than {DEPTH_MAX} levels.")
+    if _MAY_HOLD_NUL.search(body):
+        _refuse_nul(body)
+
+
+def _depth(body: bytes) -> int:
+    """Levels of nesting, without recursion; brackets within strings do not count."""
+    if body.count(b"[") + body.count(b"{") <= DEPTH_MAX:
+        return 0
+    depth = deepest = 0
+    for match in _BRACKETS.finditer(body):
+        token = match[0]
+        if token in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif token in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _refuse_nul(body: bytes) -> None:
+    try:
+        value = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return  # refused as malformed by the route's own decoder
+    if place := _find_nul(value, ""):
+        raise InvalidInput.of(place, "must not contain the NUL character (\\u0000)", "nul")
+
+
+def _find_nul(value: object, place: str) -> str | None:
+    match value:
+        case str():
+            return place or "body" if "\x00" in value else None
+        case dict():
+            for name, item in value.items():
+                if "\x00" in name:
+                    return place or "body"
+                if found := _find_nul(item, f"{place}.{name}" if place else name):
+                    return found
+        case list():
+            for index, item in enumerate(value):
+                if found := _find_nul(item, f"{place}[{index}]"):
+                    return found
+    return None

@@ -1,0 +1,93 @@
+"""Who asks, for which tenant, in which transaction: the first argument of every verb and read."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm_saas.kit.db import Database, Scope
+from crm_saas.kit.errors import Forbidden
+from crm_saas.kit.settings import Settings
+
+
+ANY_CREDENTIAL = "any-credential"
+
+
+class Tenant(msgspec.Struct, frozen=True):
+    """What a request needs to know of its tenant; read with the credential, in one call."""
+
+    id: UUID
+    slug: str
+    name: str
+    name2: str | None
+    status: str
+    default_region: str
+    default_locale: str
+    currency: str
+    time_zone: str
+    policies: dict[str, Any]
+
+    def policy(self, name: str, default: Any) -> Any:
+        return self.policies.get(name, default)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actor:
+    """The credential's holder. `member_id` is the staff member that it acts for, if any."""
+
+    kind: Literal["key", "staff", "system"]
+    id: UUID | None
+    name: str
+    role: str
+    permissions: frozenset[str] = frozenset()
+    staff_scope: Literal["all", "team", "own"] = "all"
+    member_id: UUID | None = None
+    team_ids: tuple[UUID, ...] = ()
+    session_id: UUID | None = None
+
+    def may(self, permission: str) -> bool:
+        return permission in self.permissions
+
+    def require(self, permission: str) -> None:
+        """Raises Forbidden: the one place where a permission is checked."""
+        if permission != ANY_CREDENTIAL and not self.may(permission):
+            raise Forbidden(
+                f"The role `{self.role}` lacks the permission `{permission}`. "
+                "Ask an owner for a credential that has it.",
+                permission=permission,
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    session: AsyncSession
+    tenant: Tenant
+    actor: Actor
+    database: Database
+    settings: Settings
+    request_id: str
+    address: str | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def scope(self) -> Scope:
+        return scope_of(self.tenant.id, self.actor)
+
+    @asynccontextmanager
+    async def aside(self) -> AsyncIterator[AsyncSession]:
+        """A transaction of its own, for what must survive a refusal of this request.
+
+        Runs before the request's first write, so that it can never wait for a lock which the
+        request holds itself; its connections are a pool apart, so that requests which hold one
+        connection never queue for a second.
+        """
+        async with self.database.transaction(self.scope, aside=True) as session:
+            yield session
+
+
+def scope_of(tenant_id: UUID, actor: Actor) -> Scope:
+    return Scope(tenant_id, actor.staff_scope, actor.member_id, actor.team_ids)

@@ -1,0 +1,30 @@
+"""Health (SPEC 19): alive is the process, ready is the process with its database."""
+
+from litestar import Response, get
+from sqlalchemy import text
+
+from crm_saas.kit.db import Database
+from crm_saas.kit.schemas import Struct
+
+
+class Health(Struct):
+    status: str
+
+
+@get("/health/live", public=True)
+async def live() -> Health:
+    return Health(status="ok")
+
+
+@get("/health/ready", public=True)
+async def ready(database: Database) -> Response[Health]:
+    """503 while the database does not answer; load balancers then look elsewhere."""
+    try:
+        async with database.session(aside=True) as session:
+            await session.execute(text("select 1"))
+    except Exception:  # noqa: BLE001 - whatever it is, this process cannot serve now
+        return Response(Health(status="database unavailable"), status_code=503)
+    return Response(Health(status="ok"))
+
+
+ROUTES = [live, ready]

@@ -1,0 +1,175 @@
+"""Renders every failure as RFC 9457 `application/problem+json`, and declares them for OpenAPI."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import (
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+    ValidationException,
+)
+from litestar.openapi.datastructures import ResponseSpec
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from crm_saas.kit.errors import (
+    Conflict,
+    FieldError,
+    Forbidden,
+    InvalidInput,
+    MalformedRequest,
+    MethodNotAllowed,
+    NotFound,
+    Problem,
+    TooLarge,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from crm_saas.kit.explain import explain_body
+
+log = logging.getLogger("crm_saas.requests")
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+PROBLEM_BASE = "https://crm-saas.dev/problems/"
+
+# SQLSTATEs after which the same request, sent again, may well succeed.
+RETRYABLE = frozenset({"40001", "40P01"})
+_BUSY = frozenset({"55P03", "57014", "53300", "53400", "25P03"})
+_GONE = ("08", "57P")
+
+
+class ProblemBody(msgspec.Struct, rename="camel"):
+    """RFC 9457: what went wrong, in a form that a program and a person can act on."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str
+    errors: list[FieldError] = []
+
+
+def render_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    problem = as_problem(request, error)
+    state = request.scope.setdefault("state", {})
+    state["failure"] = error
+    request_id = state.get("request_id", "")
+    if problem.status >= 500:
+        log.error("request failed", exc_info=error, extra={"request_id": request_id})
+    body = ProblemBody(
+        type=PROBLEM_BASE + problem.type,
+        title=problem.title,
+        status=problem.status,
+        detail=problem.detail,
+        instance=request.scope["path"],
+        request_id=request_id,
+        errors=problem.fields,
+    )
+    content = msgspec.to_builtins(body) | msgspec.to_builtins(problem.extra, enc_hook=str)
+    return Response(
+        msgspec.json.encode(content),
+        status_code=problem.status,
+        media_type=PROBLEM_MEDIA_TYPE,
+        headers=problem.headers,
+    )
+
+
+def as_problem(request: Request[Any, Any, Any], error: Exception) -> Problem:
+    """The problem that an exception means; whatever is not known is a 500 that tells nothing."""
+    match error:
+        case Problem():
+            return error
+        case ValidationException():
+            return _invalid(request, error)
+        case NotFoundException():
+            return NotFound("There is no such path. The API reference is at /api/v1/docs.")
+        case MethodNotAllowedException():
+            return MethodNotAllowed("See /api/v1/docs for what this path takes.")
+        case HTTPException(status_code=status) if 400 <= status < 500:
+            return _client_error(status, error.detail)
+        case RecursionError():
+            return MalformedRequest("The body is nested too deeply.")
+        case PoolTimeout():
+            return Unavailable("Too many requests at once. Nothing was saved; try again.")
+        case DBAPIError():
+            return database_problem(error)
+        case ExceptionGroup(exceptions=(only,)) if isinstance(only, Exception):
+            return as_problem(request, only)
+        case _:
+            return Problem("It was not your request's fault, nothing was saved, and we can see it.")
+
+
+def database_problem(error: DBAPIError) -> Problem:
+    """By SQLSTATE, never by message: messages carry data and change with language and version."""
+    state: str = getattr(error.orig, "sqlstate", None) or ""
+    if error.connection_invalidated or state.startswith(_GONE) or state in _BUSY | RETRYABLE:
+        return Unavailable()
+    if not state and isinstance(error.orig, Exception) and "OperationalError" in type(error.orig).__name__:
+        return Unavailable()
+    if state.startswith("22"):
+        return InvalidInput("A value cannot be stored: it is out of range or of the wrong form.")
+    if state in {"23505", "23503", "23001", "23P01"}:
+        return Conflict("Somebody changed the same thing at this moment; look again and retry.")
+    return Problem("It was not your request's fault, nothing was saved, and we can see it.")
+
+
+def _client_error(status: int, detail: str) -> Problem:
+    for kind in (Unauthorized, Forbidden, TooLarge, UnsupportedMediaType):
+        if kind.status == status:
+            return kind(detail)
+    return MalformedRequest(detail)
+
+
+def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Problem:
+    extra = error.extra if isinstance(error.extra, list) else []
+    in_body = [entry for entry in extra if entry.get("source", "body") == "body"]
+    if extra and not in_body:
+        return invalid_input(
+            [FieldError(str(e.get("key", "")), str(e.get("message", ""))) for e in extra]
+        )
+    return invalid_input(explain_body(request) or [FieldError("", error.detail)])
+
+
+def invalid_input(fields: list[FieldError]) -> InvalidInput:
+    detail = "; ".join(f"{f.field}: {f.message}" if f.field else f.message for f in fields[:5])
+    return InvalidInput(detail, fields=fields)
+
+
+def problems(*kinds: type[Problem]) -> dict[int, ResponseSpec]:
+    """The refusals of one route for OpenAPI: its own, and those that every route can answer."""
+    by_status: dict[int, list[type[Problem]]] = {}
+    for kind in (*_EVERY_ROUTE, *kinds):
+        by_status.setdefault(kind.status, []).append(kind)
+    return dict(_specs(by_status))
+
+
+_EVERY_ROUTE = (
+    MalformedRequest,
+    Unauthorized,
+    Forbidden,
+    TooLarge,
+    InvalidInput,
+    TooManyRequests,
+    Problem,
+    Unavailable,
+)
+
+
+def _specs(by_status: dict[int, list[type[Problem]]]) -> Iterator[tuple[int, ResponseSpec]]:
+    for status, kinds in sorted(by_status.items()):
+        yield (
+            status,
+            ResponseSpec(
+                data_container=ProblemBody,
+                description="; ".join(f"`{k.type}`: {k.title}" for k in kinds),
+                media_type=PROBLEM_MEDIA_TYPE,  # type: ignore[arg-type]
+                generate_examples=False,
+            ),
+        )

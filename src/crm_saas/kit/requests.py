@@ -1,0 +1,95 @@
+"""The outermost layer: gives each request an id and the caller's address, and logs how it ended."""
+
+import ipaddress
+import re
+import time
+from typing import Any
+
+import structlog
+from litestar.datastructures import MutableScopeHeaders
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from crm_saas.kit.ids import new_id
+from crm_saas.kit.settings import Settings
+
+log = structlog.get_logger("crm_saas.requests")
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_QUIET = frozenset({"/health/live", "/health/ready", "/metrics"})
+
+_SECURITY_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+}
+
+
+class RequestLog:
+    """Plain ASGI around the application, so that it sees unknown paths too."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._proxies = [
+            ipaddress.ip_network(text) for text in settings.trusted_proxies.replace(",", " ").split()
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = {name: value for name, value in scope["headers"]}
+        state: dict[str, Any] = scope.setdefault("state", {})
+        state["request_id"] = _request_id(headers)
+        state["address"] = self._address(scope, headers)
+        started_at = time.perf_counter()
+        status = 500
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                outgoing = MutableScopeHeaders.from_message(message)
+                outgoing["x-request-id"] = state["request_id"]
+                for name, value in _SECURITY_HEADERS.items():
+                    outgoing.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            if scope["path"] not in _QUIET:
+                handler = scope.get("route_handler")
+                log.info(
+                    "request",
+                    request_id=state["request_id"],
+                    tenant=state.get("log_tenant"),
+                    method=scope["method"],
+                    # The route and not the path: a path or a query may hold personal data.
+                    route=min(handler.paths) if handler else None,
+                    status=status,
+                    milliseconds=round((time.perf_counter() - started_at) * 1000, 1),
+                )
+
+    def _address(self, scope: Scope, headers: dict[bytes, bytes]) -> str | None:
+        """The peer, or what a trusted proxy says of it: the last address that is not a proxy."""
+        client = scope.get("client")
+        if client is None:
+            return None
+        address = client[0]
+        forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")
+        while self._is_proxy(address) and forwarded and forwarded[-1].strip():
+            address = forwarded.pop().strip()
+        return address[:45]
+
+    def _is_proxy(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._proxies)
+
+
+def _request_id(headers: dict[bytes, bytes]) -> str:
+    """The caller's own id where it sends a usable one, so that its logs and ours meet."""
+    given = headers.get(b"x-request-id", b"").decode("latin-1")
+    return given if _REQUEST_ID.fullmatch(given) else str(new_id())

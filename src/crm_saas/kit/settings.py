@@ -1,0 +1,157 @@
+"""Settings of one process, read once from the environment."""
+
+import hashlib
+import hmac
+import os
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, Self
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy.engine import URL, make_url
+
+Role = Literal["crm_app", "crm_platform", "crm_dump", "crm_worker"]
+
+_DEVELOPMENT_KEY = hashlib.sha256(b"crm_saas development master key").digest()
+
+
+class SettingsError(ValueError):
+    """A setting is missing or unusable; the text says which and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything a process needs to know from outside.
+
+    `database_url` is the owner's. The other roles' URLs are derived from it, unless their own
+    are given: a production API process should know `CRM_APP_DATABASE_URL` alone.
+    """
+
+    database_url: str = ""
+    role_urls: Mapping[Role, str] = field(default_factory=dict)
+    environment: Literal["development", "production"] = "development"
+    master_keys: Mapping[int, bytes] = field(default_factory=lambda: {1: _DEVELOPMENT_KEY})
+    public_url: str = "http://127.0.0.1:8000"
+    base_domain: str = ""
+    trusted_proxies: str = ""
+    pool_size: int = 10
+    pool_timeout_seconds: float = 3.0
+    prepare_threshold: int | None = 5
+    body_bytes_max: int = 1024 * 1024
+    otp_sender: Literal["log", "twilio"] = "log"
+    otp_channels: tuple[str, ...] = ("sms",)
+    otp_countries: tuple[str, ...] = ()
+    twilio_account_sid: str = ""
+    twilio_auth_token: str = ""
+    twilio_from: str = ""
+    twilio_whatsapp_from: str = ""
+    twilio_base_url: str = ""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
+        env = os.environ if environ is None else environ
+        production = env.get("CRM_ENVIRONMENT", "development") == "production"
+        urls: dict[Role, str] = {}
+        for role in ("crm_app", "crm_platform", "crm_dump", "crm_worker"):
+            if url := env.get(f"{role.upper()}_DATABASE_URL"):
+                urls[role] = url  # type: ignore[index]
+        keys = _master_keys(env.get("CRM_MASTER_KEYS", ""), production=production)
+        plain = {
+            name: value
+            for name, variable in _PLAIN.items()
+            if (value := env.get(variable)) is not None and value != ""
+        }
+        settings = cls(
+            database_url=env.get("DATABASE_URL", ""),
+            role_urls=urls,
+            environment="production" if production else "development",
+            master_keys=keys,
+            **plain,  # type: ignore[arg-type]
+        )
+        return replace(
+            settings,
+            otp_channels=_words(env.get("CRM_OTP_CHANNELS"), settings.otp_channels),
+            otp_countries=_words(env.get("CRM_OTP_COUNTRIES"), settings.otp_countries),
+            pool_size=_positive(env, "CRM_POOL_SIZE", settings.pool_size),
+            # PgBouncer before 1.21 cannot carry prepared statements: 0 turns them off.
+            prepare_threshold=_positive(env, "CRM_PREPARE_THRESHOLD", 5) or None,
+        )
+
+    def url(self, role: Role) -> str:
+        """The database URL of `role`, its password derived from the owner's."""
+        if role in self.role_urls:
+            return self.role_urls[role]
+        owner = self.owner_url
+        return owner.set(
+            username=role, password=role_password(owner.password or "", role)
+        ).render_as_string(hide_password=False)
+
+    @property
+    def owner_url(self) -> URL:
+        if not self.database_url:
+            raise SettingsError(
+                "DATABASE_URL is not set. Give the owner's URL "
+                "(postgresql://owner:password@host/database), or run `make run`, "
+                "which starts a PostgreSQL of its own."
+            )
+        return make_url(self.database_url)
+
+    def subkey(self, purpose: str, version: int | None = None) -> bytes:
+        """32 bytes for one purpose, by HKDF (RFC 5869) from a master key, the newest if none."""
+        version = max(self.master_keys) if version is None else version
+        return HKDF(SHA256(), 32, None, purpose.encode()).derive(self.master_keys[version])
+
+
+_PLAIN = {
+    "public_url": "CRM_PUBLIC_URL",
+    "base_domain": "CRM_BASE_DOMAIN",
+    "trusted_proxies": "CRM_TRUSTED_PROXIES",
+    "otp_sender": "CRM_OTP_SENDER",
+    "twilio_account_sid": "TWILIO_ACCOUNT_SID",
+    "twilio_auth_token": "TWILIO_AUTH_TOKEN",
+    "twilio_from": "TWILIO_FROM",
+    "twilio_whatsapp_from": "TWILIO_WHATSAPP_FROM",
+    "twilio_base_url": "TWILIO_BASE_URL",
+}
+
+
+def role_password(owner_password: str, role: str) -> str:
+    """The password of a role that `migrate` makes: nothing more to store or to leak."""
+    return hmac.new(owner_password.encode(), role.encode(), hashlib.sha256).hexdigest()
+
+
+def _master_keys(text: str, *, production: bool) -> dict[int, bytes]:
+    """`1:base64,2:base64`; the highest version encrypts, all of them decrypt."""
+    if not text:
+        if production:
+            raise SettingsError(
+                "CRM_MASTER_KEYS is not set. Make one with "
+                "`python -c 'import os,base64;print(\"1:\"+base64.b64encode(os.urandom(32)).decode())'`"
+                " and keep it: without it stored secrets cannot be read."
+            )
+        return {1: _DEVELOPMENT_KEY}
+    keys: dict[int, bytes] = {}
+    for part in text.split(","):
+        version, _, encoded = part.strip().partition(":")
+        try:
+            keys[int(version)] = b64decode(encoded, validate=True)
+        except ValueError as error:
+            raise SettingsError("CRM_MASTER_KEYS must read 1:base64,2:base64 …") from error
+    if any(len(key) != 32 for key in keys.values()):
+        raise SettingsError("Each key in CRM_MASTER_KEYS must be 32 bytes, base64-encoded.")
+    return keys
+
+
+def _words(text: str | None, default: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split()) if text else default
+
+
+def _positive(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name, "")
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit()):
+        raise SettingsError(f"{name} must be a whole number, not {text!r}.")
+    return int(text)

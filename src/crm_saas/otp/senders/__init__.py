@@ -1,0 +1,25 @@
+"""How a code reaches a phone: Twilio, or in development the log."""
+
+from crm_saas.kit.settings import Settings, SettingsError
+from crm_saas.otp.senders.base import Outcome, OutgoingMessage, Receipt, Sender
+from crm_saas.otp.senders.log import LogSender
+from crm_saas.otp.senders.twilio import TwilioSender
+
+__all__ = [
+    "LogSender",
+    "Outcome",
+    "OutgoingMessage",
+    "Receipt",
+    "Sender",
+    "TwilioSender",
+    "choose_sender",
+]
+
+
+def choose_sender(settings: Settings) -> Sender:
+    """Raises SettingsError: API and worker call it at start, so that none serves without one."""
+    if settings.otp_sender == "twilio":
+        return TwilioSender(settings)
+    if settings.otp_sender == "log":
+        return LogSender(settings.environment)
+    raise SettingsError(f"CRM_OTP_SENDER must be log or twilio, not {settings.otp_sender!r}.")

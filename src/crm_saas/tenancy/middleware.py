@@ -1,0 +1,201 @@
+"""One request, one transaction: opened, authenticated and committed here and nowhere else.
+
+The answer is held back until the commit has succeeded, so that nobody is told of something that
+was not saved; status 400 and above rolls back. What is held can also be stored under the
+request's Idempotency-Key within the same transaction, and a request that lost a deadlock can be
+run again before anybody saw an answer. See docs/decisions/one-transaction-a-request.md.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from litestar.datastructures import Headers
+from litestar.middleware import ASGIMiddleware
+from litestar.types import (
+    ASGIApp,
+    HTTPRequestEvent,
+    HTTPResponseBodyEvent,
+    HTTPResponseStartEvent,
+    Message,
+    Receive,
+    Scope,
+    Send,
+)
+from litestar.utils.scope.state import ScopeState
+from sqlalchemy.exc import DBAPIError
+
+from crm_saas.kit import idempotency
+from crm_saas.kit.bodies import check_body, read_body
+from crm_saas.kit.context import Context
+from crm_saas.kit.db import Database
+from crm_saas.kit.problems import RETRYABLE
+from crm_saas.tenancy.resolution import Caller, PermissionsOf, read_caller, resolve
+
+ATTEMPTS_MAX = 3
+
+
+class RequestTransaction(ASGIMiddleware):
+    """Resolves the tenant from the credential and sets the Postgres session variable."""
+
+    def __init__(self, database: Database, permissions_of: PermissionsOf) -> None:
+        self._database = database
+        self._permissions_of = permissions_of
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        options = cast(dict[str, Any], scope["route_handler"].opt)
+        headers = Headers.from_scope(scope)
+        state = scope["state"]
+        settings = self._database.settings
+        caller: Caller | None = None
+        if not options.get("public"):
+            caller = read_caller(
+                headers, settings, request_id=state["request_id"], address=state["address"]
+            )
+        body = await read_body(receive, headers, settings.body_bytes_max)
+        check_body(body, headers, scope)
+        state["body"] = body
+        if caller is None:
+            await next_app(scope, _replay(body), send)
+            return
+        for attempt in range(1, ATTEMPTS_MAX + 1):
+            state.pop("context", None)
+            # What is held back has not started, whatever Litestar saw of the last attempt.
+            ScopeState.from_scope(scope).response_started = False
+            answer = Answer(send)
+            try:
+                await self._attempt(scope, caller, answer, next_app, options["permission"])
+            except DBAPIError as error:
+                stale_connection = error.connection_invalidated and "context" not in state
+                if attempt < ATTEMPTS_MAX and (stale_connection or _may_run_again(error)):
+                    continue
+                raise
+            failure = state.pop("failure", None)
+            if attempt < ATTEMPTS_MAX and isinstance(failure, DBAPIError) and _may_run_again(failure):
+                continue
+            await answer.release()
+            return
+
+    async def _attempt(
+        self, scope: Scope, caller: Caller, answer: "Answer", next_app: ASGIApp, permission: str
+    ) -> None:
+        body: bytes = scope["state"]["body"]
+        async with self._database.session() as session:
+            context = await resolve(session, caller, self._database, self._permissions_of)
+            scope["state"]["context"] = context
+            scope["state"]["log_tenant"] = context.tenant.slug
+            context.actor.require(permission)
+            answer.commit = session.commit
+            async with _idempotent(scope, context, answer, body) as replayed:
+                if not replayed:
+                    await next_app(scope, _replay(body), answer.receive)
+                    ScopeState.from_scope(scope).response_started = answer.streaming
+            if answer.streaming:
+                return
+            if answer.status < 400:
+                await session.commit()
+            else:
+                await session.rollback()
+
+
+@asynccontextmanager
+async def _idempotent(
+    scope: Scope, context: Context, answer: "Answer", body: bytes
+) -> AsyncIterator[bool]:
+    """Replays a stored answer, or stores the one that the block produces."""
+    key = Headers.from_scope(scope).get("idempotency-key")
+    if key is None or scope["method"] != "POST":
+        yield False
+        return
+    # The path with its ids, not the template: one key must not replay another customer's answer.
+    route = f"POST {scope['path']}"
+    stored = await idempotency.claim(context, route=route, key=key, body=body)
+    if stored is not None:
+        replayed = [(name.encode("latin-1"), v.encode("latin-1")) for name, v in stored.headers.items()]
+        replayed.append((b"idempotency-replayed", b"true"))
+        answer.fill(stored.status, replayed, idempotency.stored_body(context, stored))
+        yield True
+        return
+    yield False
+    if 200 <= answer.status < 300 and not answer.streaming:
+        await idempotency.store(
+            context,
+            route=route,
+            key=key,
+            request_body=body,
+            status=answer.status,
+            headers=answer.headers,
+            body=answer.body,
+        )
+
+
+class Answer:
+    """An answer held back until its transaction is over; a stream passes once that is done."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._start: HTTPResponseStartEvent | None = None
+        self._chunks: list[bytes] = []
+        self.streaming = False
+        self.commit: Any = None
+
+    @property
+    def status(self) -> int:
+        return self._start["status"] if self._start else 500
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        return list(self._start["headers"]) if self._start else []
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self._chunks)
+
+    def fill(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        self._start = {"type": "http.response.start", "status": status, "headers": headers}
+        self._chunks = [body]
+
+    async def receive(self, message: Message) -> None:
+        """The `send` that the handler is given."""
+        if message["type"] == "http.response.start":
+            self._start, self._chunks = message, []
+        elif message["type"] == "http.response.body":
+            if self.streaming:
+                await self._send(message)
+            elif message.get("more_body"):
+                await self._open_stream(message)
+            else:
+                self._chunks.append(message["body"])
+
+    async def _open_stream(self, message: HTTPResponseBodyEvent) -> None:
+        """A stream owns its session: the request's transaction ends before the first chunk."""
+        if self.status < 400:
+            await self.commit()
+        self.streaming = True
+        await self._send(cast(Message, self._start))
+        await self._send(message)
+
+    async def release(self) -> None:
+        if self.streaming:
+            return
+        body = self.body
+        headers = [h for h in self.headers if h[0].lower() != b"content-length"]
+        if self.status not in {204, 304}:
+            headers.append((b"content-length", str(len(body)).encode()))
+        await self._send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _may_run_again(error: DBAPIError) -> bool:
+    """Deadlocks and serialization failures, which certainly left nothing behind."""
+    return getattr(error.orig, "sqlstate", None) in RETRYABLE
+
+
+def _replay(body: bytes) -> Receive:
+    """A `receive` that gives the body which was read already."""
+    message: HTTPRequestEvent = {"type": "http.request", "body": body, "more_body": False}
+
+    async def receive() -> HTTPRequestEvent:
+        return message
+
+    return receive  # type: ignore[return-value]
