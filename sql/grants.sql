@@ -24,5 +24,9 @@ begin
 end
 $$;
 
+-- The search function's role finds ids by fragments and reads nothing else.
+revoke all on all tables in schema public from crm_search;
+grant select (tenant_org_id, id, search_text) on org_customers_mst to crm_search;
+
 grant select, insert, update, delete on all tables in schema public to crm_platform;
 grant select on all tables in schema public to crm_dump;

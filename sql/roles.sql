@@ -29,9 +29,12 @@ begin
     end loop;
 
     -- The owner hands the search function to its role, and so must be able to act as it.
-    if not pg_has_role(current_user, 'crm_search', 'usage')
-        or not pg_has_role(current_user, 'crm_search', 'set')
-    then
+    -- Since PostgreSQL 16 whoever creates a role may administer it, but not act as it.
+    if not pg_has_role(
+        current_user,
+        'crm_search',
+        case when current_setting('server_version_num')::integer >= 160000 then 'set' else 'member' end
+    ) then
         execute format('grant crm_search to %I', current_user);
     end if;
 end

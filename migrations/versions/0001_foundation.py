@@ -139,6 +139,70 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name_hash", name=op.f("sys_log_in_attempts_pk")),
     )
     op.create_table(
+        "sys_otp_budgets",
+        sa.Column("subject_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("window_start", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used", sa.Integer(), nullable=False),
+        sa.CheckConstraint("used >= 0", name=op.f("sys_otp_budgets_used_ck")),
+        sa.PrimaryKeyConstraint(
+            "subject_hash", "kind", "window_start", name=op.f("sys_otp_budgets_pk")
+        ),
+    )
+    op.create_index("sys_otp_budgets_window_ix", "sys_otp_budgets", ["window_start"], unique=False)
+    op.create_table(
+        "sys_otp_codes",
+        sa.Column("phone_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_org_id", sa.Uuid(), nullable=False),
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("phone_sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("locale", sa.Text(), nullable=False),
+        sa.Column("key_id", sa.Integer(), nullable=False),
+        sa.Column("send_counter", sa.Integer(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("withheld", sa.Boolean(), nullable=False),
+        sa.Column("delivery_state", sa.Text(), nullable=False),
+        sa.Column("provider_id", sa.Text(), nullable=True),
+        sa.Column("delivery_reason", sa.Text(), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("last_sent_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("consumed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "channel in ('sms', 'whatsapp', 'voice')", name=op.f("sys_otp_codes_channel_ck")
+        ),
+        sa.CheckConstraint(
+            "delivery_state in ('waiting', 'sending', 'unknown', 'queued', 'sent', 'undelivered', 'failed', 'delivered')",
+            name=op.f("sys_otp_codes_delivery_state_ck"),
+        ),
+        sa.CheckConstraint("locale in ('en', 'ar')", name=op.f("sys_otp_codes_locale_ck")),
+        sa.CheckConstraint(
+            "purpose in ('registration', 'login', 'verification', 'phone_change')",
+            name=op.f("sys_otp_codes_purpose_ck"),
+        ),
+        sa.CheckConstraint("attempts between 0 and 3", name=op.f("sys_otp_codes_attempts_ck")),
+        sa.CheckConstraint(
+            "consumed_at is null or verified_at is not null", name=op.f("sys_otp_codes_consumed_ck")
+        ),
+        sa.PrimaryKeyConstraint("phone_hash", "id", name=op.f("sys_otp_codes_pk")),
+    )
+    op.create_index("sys_otp_codes_expires_ix", "sys_otp_codes", ["expires_at"], unique=False)
+    op.create_index(
+        "sys_otp_codes_open_uq",
+        "sys_otp_codes",
+        ["phone_hash", "tenant_org_id", "purpose"],
+        unique=True,
+        postgresql_where=sa.text("verified_at is null"),
+    )
+    op.create_table(
         "sys_staff_mst",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("email", sa.Text(), nullable=False),
@@ -446,10 +510,6 @@ def upgrade() -> None:
             name=op.f("org_customers_mst_lifecycle_ck"),
         ),
         sa.CheckConstraint(
-            "profile_status = 'guest' or phone is not null or status = 'erased'",
-            name=op.f("org_customers_mst_stub_phone_ck"),
-        ),
-        sa.CheckConstraint(
             "profile_status in ('guest', 'stub', 'full')", name=op.f("org_customers_mst_profile_ck")
         ),
         sa.CheckConstraint(
@@ -572,11 +632,128 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "org_customer_addresses_mst",
+        sa.Column("tenant_org_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=True),
+        sa.Column("label2", sa.Text(), nullable=True),
+        sa.Column("building", sa.Text(), nullable=True),
+        sa.Column("building2", sa.Text(), nullable=True),
+        sa.Column("floor", sa.Text(), nullable=True),
+        sa.Column("apartment", sa.Text(), nullable=True),
+        sa.Column("street", sa.Text(), nullable=True),
+        sa.Column("street2", sa.Text(), nullable=True),
+        sa.Column("area", sa.Text(), nullable=True),
+        sa.Column("area2", sa.Text(), nullable=True),
+        sa.Column("city", sa.Text(), nullable=True),
+        sa.Column("city2", sa.Text(), nullable=True),
+        sa.Column("postal_code", sa.Text(), nullable=True),
+        sa.Column("country", sa.Text(), nullable=False),
+        sa.Column("delivery_notes", sa.Text(), nullable=True),
+        sa.Column("latitude", sa.Numeric(), nullable=True),
+        sa.Column("longitude", sa.Numeric(), nullable=True),
+        sa.Column("is_default", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("verification_status", sa.Text(), server_default="pending", nullable=False),
+        sa.Column("pending_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("verified_by", sa.Uuid(), nullable=True),
+        sa.Column("verified_by_name", sa.Text(), nullable=True),
+        sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("verification_notes", sa.Text(), nullable=True),
+        sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "latitude_degrees",
+            sa.Double(),
+            sa.Computed("latitude::double precision", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "longitude_degrees",
+            sa.Double(),
+            sa.Computed("longitude::double precision", persisted=True),
+            nullable=True,
+        ),
+        sa.CheckConstraint(
+            "(verification_status = 'pending') = (pending_since is not null)",
+            name=op.f("org_customer_addresses_mst_pending_ck"),
+        ),
+        sa.CheckConstraint(
+            "(verification_status = 'pending') = (verified_at is null)",
+            name=op.f("org_customer_addresses_mst_decided_ck"),
+        ),
+        sa.CheckConstraint(
+            "country ~ '^[A-Z]{2}$'", name=op.f("org_customer_addresses_mst_country_ck")
+        ),
+        sa.CheckConstraint(
+            "type in ('home', 'work', 'other')", name=op.f("org_customer_addresses_mst_type_ck")
+        ),
+        sa.CheckConstraint(
+            "verification_status in ('pending', 'verified', 'rejected')",
+            name=op.f("org_customer_addresses_mst_verification_ck"),
+        ),
+        sa.CheckConstraint(
+            "(latitude is null) = (longitude is null)",
+            name=op.f("org_customer_addresses_mst_point_ck"),
+        ),
+        sa.CheckConstraint(
+            "latitude between -90 and 90", name=op.f("org_customer_addresses_mst_latitude_ck")
+        ),
+        sa.CheckConstraint(
+            "longitude between -180 and 180", name=op.f("org_customer_addresses_mst_longitude_ck")
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_org_id", "customer_id"],
+            ["org_customers_mst.tenant_org_id", "org_customers_mst.id"],
+            name="org_customer_addresses_mst_customer_fk",
+            ondelete="restrict",
+        ),
+        sa.PrimaryKeyConstraint("tenant_org_id", "id", name=op.f("org_customer_addresses_mst_pk")),
+    )
+    op.create_index(
+        "org_customer_addresses_mst_customer_ix",
+        "org_customer_addresses_mst",
+        ["tenant_org_id", "customer_id", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "org_customer_addresses_mst_default_uq",
+        "org_customer_addresses_mst",
+        ["tenant_org_id", "customer_id"],
+        unique=True,
+        postgresql_where=sa.text("is_default"),
+    )
+    op.create_index(
+        "org_customer_addresses_mst_pending_ix",
+        "org_customer_addresses_mst",
+        ["tenant_org_id", "pending_since", "id"],
+        unique=False,
+        postgresql_where=sa.text("pending_since is not null"),
+    )
+    op.create_index(
+        "org_customer_addresses_mst_point_ix",
+        "org_customer_addresses_mst",
+        ["tenant_org_id", "latitude_degrees", "longitude_degrees"],
+        unique=False,
+    )
+    op.create_table(
         "org_customer_identifiers",
         sa.Column("tenant_org_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(collation="C"), nullable=False),
         sa.Column("customer_id", sa.Uuid(), nullable=False),
         sa.Column(
             "created_at",
@@ -611,11 +788,13 @@ def upgrade() -> None:
     protect("org_members")
     protect("org_api_keys")
     protect("org_customers_mst")
+    protect("org_customer_addresses_mst")
     protect("org_customer_identifiers")
 
 
 def downgrade() -> None:
     op.drop_table("org_customer_identifiers")
+    op.drop_table("org_customer_addresses_mst")
     op.drop_table("org_customers_mst")
     op.drop_table("org_api_keys")
     op.drop_table("sys_staff_tenants")
@@ -623,6 +802,8 @@ def downgrade() -> None:
     op.drop_table("org_members")
     op.drop_table("sys_tenants_mst")
     op.drop_table("sys_staff_mst")
+    op.drop_table("sys_otp_codes")
+    op.drop_table("sys_otp_budgets")
     op.drop_table("sys_log_in_attempts")
     op.drop_table("sys_customers_mst")
     op.drop_table("org_teams")

@@ -24,6 +24,8 @@ begin
         and c.tenant_org_id = tenant
         and c.send_counter = counter
         and c.verified_at is null
+        -- Its code was never sent: whoever has it guessed it.
+        and not c.withheld
         and c.expires_at > now();
     return found;
 end

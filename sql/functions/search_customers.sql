@@ -1,9 +1,9 @@
--- The one search box (SPEC 6.1): exact → prefix or suffix → fragment → similar, until it is full.
+-- The one search box (SPEC 6.1): exact, prefix or suffix, fragment, similar, until it is full.
 -- Runs as the caller, whose policies hold for every row that it answers: the first two tiers need
 -- only leakproof comparisons on plain indexes. The other two take ids from search_candidates and
 -- read them back here.
 --
--- A merged customer is found by what it was and answered by its survivor; erased ones are not found.
+-- A merged customer is found by what it was and answered by its survivor; erased ones are not.
 -- tier: 1 exact, 2 prefix or suffix, 3 fragment, 4 similar. rank: 0 to 1, within the tier.
 create or replace function search_customers(tenant uuid, query text, max_results integer)
 returns table (customer_id uuid, tier smallint, matched text, rank real)
@@ -187,8 +187,13 @@ begin
                         limit 2
                     ) as longest
                 );
-                -- Below 0.3 everything is similar. The bar is inclusive, hence the hair.
-                threshold := greatest((fewest + 1 - step)::real / (fewest - 1 + step), 0.3) - 0.001;
+                -- Below 0.3 everything is similar, and who has found something needs no guesses.
+                threshold := greatest(
+                    (fewest + 1 - step)::real / (fewest - 1 + step),
+                    case when cardinality(seen) > 0 then 0.5 else 0.3 end
+                );
+                -- The bar is inclusive, up to rounding.
+                threshold := threshold - 0.001;
             end if;
             candidates := array(select * from search_candidates(tenant, words, threshold, 200));
             open hits no scroll for
@@ -210,7 +215,9 @@ begin
             cross join lateral (
                 select
                     avg(word_similarity(word, c.search_text)) as by_all,
-                    avg(word_similarity(word, coalesce(c.name_norm, '') || ' ' || coalesce(c.name2_norm, ''))) as by_name,
+                    avg(
+                        word_similarity(word, coalesce(c.name_norm, '') || ' ' || coalesce(c.name2_norm, ''))
+                    ) as by_name,
                     avg(word_similarity(word, coalesce(c.email_norm, ''))) as by_email
                 from unnest(words) as word
             ) as fits
@@ -220,7 +227,10 @@ begin
             -- A phone with a wrong digit, or two swapped: either its last three are right or all
             -- before them. Trigrams do not tell: another number is as similar as the right one.
             exit when length(core) < 7;
-            candidates := array(select * from search_candidates(tenant, array[left(core, -3)], null, 200));
+            candidates := array(
+                select *
+                from search_candidates(tenant, array[left(core, -3)], null, 200)
+            );
             open hits no scroll for
             select c.id, c.status, c.merged_into, 'phone' as matched, fits.rank
             from (
@@ -234,18 +244,21 @@ begin
             ) as found
             join org_customers_mst c on c.tenant_org_id = tenant and c.id = found.id
             cross join lateral (
-                select (count(*)::real / length(core))::real as rank
+                select
+                    count(*) as wrong,
+                    coalesce(max(place) - min(place), 0) as spread,
+                    (1 - count(*)::real / length(core))::real as rank
                 from generate_series(1, length(core)) as place
-                where substr(c.phone_rev, place, 1) = substr(core_reversed, place, 1)
+                where substr(c.phone_rev, place, 1) <> substr(core_reversed, place, 1)
             ) as fits
-            where fits.rank > 0.7
+            where fits.wrong = 1 or fits.wrong = 2 and fits.spread = 1
             order by fits.rank desc, c.customer_seq;
         end if;
 
         loop
             fetch hits into customer_id, hit_status, hit_merged_into, matched, rank;
             exit when not found or cardinality(seen) >= most;
-            -- A survivor may itself have been merged since; twenty merges deep is an error, not a use.
+            -- A survivor may itself have been merged since; twenty deep is an error, not a use.
             for depth in 1..20 loop
                 exit when hit_status is distinct from 'merged';
                 select c.id, c.status, c.merged_into
@@ -258,7 +271,9 @@ begin
                 or hit_status in ('merged', 'erased')
                 or customer_id = any (seen);
             seen := seen || customer_id;
-            identified := identified or step = 1 and matched <> 'name' and (series <> '' or length(core) >= 7);
+            identified := identified
+                or matched <> 'name' and step = 1
+                or matched = 'number' and step = 2;
             tier := least(step, 4);
             return next;
         end loop;

@@ -1,5 +1,5 @@
--- Fragment search. crm_search reads three columns of a customer, and of those rows only the ones
--- that the words in force find in the tenant in force, within the staff scope in force.
+-- Fragment search. crm_search may read three columns of a customer, and only the rows that the
+-- words in force find in the tenant in force, within the staff scope in force.
 --
 -- One permissive policy and no restrictive one: only quals of the lowest security level may use
 -- the trigram index before RLS has had its say, and each restrictive policy makes a level of its
@@ -7,8 +7,6 @@
 -- The settings are read bare: a stable function is estimated by its value, a subquery by a guess.
 -- Unset, null and '' all find nothing. The arm that is off holds a word that no folded text
 -- contains (search_candidates), which ends its index scan at once.
-
-grant select (tenant_org_id, id, search_text) on org_customers_mst to crm_search;
 
 create policy search_permits on org_customers_mst
 as permissive

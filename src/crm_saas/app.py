@@ -1,7 +1,7 @@
 """Builds the application."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from litestar import Litestar, Request, Router
@@ -17,22 +17,23 @@ from crm_saas.kit.requests import RequestLog
 from crm_saas.kit.settings import Settings
 from crm_saas.tenancy.middleware import RequestTransaction
 from crm_saas.wiring import ROUTES, openapi_config, permissions_of
+from crm_saas.worker import embedded_worker
 
 
-def create_app(settings: Settings) -> ASGIApp:
-    return RequestLog(create_litestar(settings), settings)
+def create_app(settings: Settings, *, with_worker: bool = False) -> ASGIApp:
+    """`with_worker` runs the jobs in this process too, as development does."""
+    return RequestLog(create_litestar(settings, with_worker=with_worker), settings)
 
 
-def create_litestar(settings: Settings) -> Litestar:
+def create_litestar(settings: Settings, *, with_worker: bool = False) -> Litestar:
     database = Database(settings)
 
     @asynccontextmanager
     async def connected(_: Litestar) -> AsyncIterator[None]:
         await refuse_unsafe_role(database)
-        try:
+        async with embedded_worker(settings) if with_worker else nullcontext():
             yield
-        finally:
-            await database.close()
+        await database.close()
 
     return Litestar(
         route_handlers=[*health.ROUTES, Router("/api/v1", route_handlers=ROUTES)],

@@ -1,33 +1,46 @@
 """The one readable list of what the product is made of."""
 
-from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ControllerRouterHandler
 
 from crm_saas.access import models as access_models
 from crm_saas.access import routes as access_routes
 from crm_saas.access.roles import permissions_of
+from crm_saas.addresses import models as address_models
+from crm_saas.addresses import routes as address_routes
+from crm_saas.audit import routes as audit_routes
 from crm_saas.customers import models as customer_models
+from crm_saas.customers import routes as customer_routes
 from crm_saas.kit import events, idempotency
 from crm_saas.kit.jobs import Job, PeriodicJob
 from crm_saas.kit.models import Base
+from crm_saas.onboarding import routes as onboarding_routes
+from crm_saas.otp import models as otp_models
+from crm_saas.otp import routes as otp_routes
+from crm_saas.otp import tasks as otp_tasks
+from crm_saas.reference import openapi_config
 from crm_saas.tenancy import models as tenancy_models
 
 __all__ = ["JOBS", "METADATA", "PERIODIC_JOBS", "ROUTES", "openapi_config", "permissions_of"]
 
-MODELS = (tenancy_models, access_models, events, idempotency, customer_models)
+MODELS = (
+    tenancy_models,
+    access_models,
+    events,
+    idempotency,
+    otp_models,
+    customer_models,
+    address_models,
+)
 METADATA = Base.metadata
 
-ROUTES: list[ControllerRouterHandler] = [*access_routes.ROUTES]
+ROUTES: list[ControllerRouterHandler] = [
+    *access_routes.ROUTES,
+    *audit_routes.ROUTES,
+    *otp_routes.ROUTES,
+    *customer_routes.ROUTES,
+    *address_routes.ROUTES,
+    *onboarding_routes.ROUTES,
+]
 
-JOBS: tuple[Job, ...] = ()
-PERIODIC_JOBS: tuple[PeriodicJob, ...] = ()
-
-
-def openapi_config() -> OpenAPIConfig:
-    return OpenAPIConfig(
-        title="crm_saas",
-        version="1",
-        path="/api/v1",
-        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-    )
+JOBS: tuple[Job, ...] = (*otp_tasks.JOBS,)
+PERIODIC_JOBS: tuple[PeriodicJob, ...] = (*otp_tasks.PERIODIC_JOBS,)

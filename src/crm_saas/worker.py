@@ -21,7 +21,7 @@ from procrastinate.jobs import Status
 from sqlalchemy.engine import make_url
 
 from crm_saas.kit.db import Database
-from crm_saas.kit.jobs import Job, JobRefused, JobRun, PeriodicJob
+from crm_saas.kit.jobs import Job, JobRefused, PeriodicJob
 from crm_saas.kit.settings import Settings
 from crm_saas.tenancy.registry import job_context
 from crm_saas.wiring import JOBS, PERIODIC_JOBS
@@ -39,6 +39,19 @@ _PARKED_KEPT_HOURS = 30 * 24
 
 _FIRST_WAIT_SECONDS = 5
 _LONGEST_WAIT_SECONDS = 3600
+
+_LOST = """
+select j.id
+from procrastinate_jobs j
+where j.status = 'doing'
+    and not exists (
+        select
+        from procrastinate_events e
+        where e.job_id = j.id
+            and e.type = 'started'
+            and e.at > now() - make_interval(secs => %(seconds)s)
+    )
+"""
 
 
 async def serve(settings: Settings) -> None:
@@ -74,9 +87,9 @@ async def open_queue(
     database, platform = Database(settings), Database(settings, "crm_platform")
     app = App(connector=_connector(settings))
     for job in jobs:
-        app.task(
-            name=job.name, queue=_queue(job.name), retry=_Backoff(job.retries), pass_context=True
-        )(_tenant_task(job, database))
+        app.task(name=job.name, queue=_queue(job.name), retry=_Backoff(job.retries))(
+            _tenant_task(job, database)
+        )
     for periodic in periodic_jobs:
         # The tick that waits in the queue keeps others out. No retries: putting a failed run
         # back beside it would break that.
@@ -87,9 +100,13 @@ async def open_queue(
             queueing_lock=periodic.name,
         )(_periodic_task(periodic, platform))
     crons = {periodic.name: periodic.cron for periodic in periodic_jobs}
+    timeouts = [job.timeout_seconds for job in jobs] + [
+        job.timeout_seconds for job in periodic_jobs
+    ]
+    crons |= _add_housekeeping(app, lost_after_seconds=2 * max(timeouts, default=0) + 60)
     try:
         async with app.open_async():
-            yield Queue(app, crons | _add_housekeeping(app), settings.pool_size)
+            yield Queue(app, crons, settings.pool_size)
     finally:
         await database.close()
         await platform.close()
@@ -121,7 +138,9 @@ class Queue:
                     delete_jobs="successful",
                     install_signal_handlers=False,
                 )
-            except ConnectorException:
+            except ConnectorException as error:
+                if _cancelled():
+                    raise asyncio.CancelledError from error
                 _log.exception("the job queue cannot be reached; trying again")
             await asyncio.sleep(_RESTART_SECONDS)
 
@@ -174,13 +193,11 @@ class _Backoff(BaseRetryStrategy):
 
 
 def _tenant_task(job: Job, database: Database) -> Callable[..., Awaitable[None]]:
-    async def run(queued: JobContext, *, tenant_id: str, **stored: Any) -> None:
+    async def run(*, tenant_id: str, **stored: Any) -> None:
         arguments = job.arguments(stored)
-        attempts = queued.job.attempts
-        this = JobRun(queued.job.id or 0, job.name, attempts + 1, attempts >= job.retries)
         async with (
             asyncio.timeout(job.timeout_seconds),
-            job_context(database, UUID(tenant_id), this) as context,
+            job_context(database, UUID(tenant_id), job.name) as context,
         ):
             await job.function(context, **arguments)
 
@@ -196,8 +213,9 @@ def _periodic_task(job: PeriodicJob, platform: Database) -> Callable[..., Awaita
     return run
 
 
-def _add_housekeeping(app: App) -> dict[str, str]:
+def _add_housekeeping(app: App, *, lost_after_seconds: float) -> dict[str, str]:
     """The queue's own periodic jobs, with their schedule."""
+    manager = app.job_manager
 
     # Without a lock: a rescue that died with its worker would keep all later ones out.
     @app.task(
@@ -207,15 +225,26 @@ def _add_housekeeping(app: App) -> dict[str, str]:
         priority=100,
     )
     async def rescue_stalled(*, timestamp: int) -> None:  # noqa: ARG001
-        """Puts back, or parks, what a worker left behind that no longer shows a heartbeat."""
-        for stalled in await app.job_manager.get_stalled_jobs(
-            seconds_since_heartbeat=_STALLED_AFTER_SECONDS
-        ):
-            await _rescue(app, stalled)
+        """Puts back, or parks, what a worker left behind that no longer shows a heartbeat.
+
+        And what runs for longer than any job may: its end could not be written, because the
+        connection broke just then, and its worker lives on.
+        """
+        stalled = {
+            job.id: job
+            for job in await manager.get_stalled_jobs(
+                seconds_since_heartbeat=_STALLED_AFTER_SECONDS
+            )
+        }
+        lost = await manager.connector.execute_query_all_async(_LOST, seconds=lost_after_seconds)
+        for row in lost:
+            stalled |= {job.id: job for job in await manager.list_jobs_async(id=row["id"])}
+        for job in stalled.values():
+            await _rescue(app, job)
 
     @app.task(name="jobs.remove_parked", queue="jobs", queueing_lock="jobs.remove_parked")
     async def remove_parked(*, timestamp: int) -> None:  # noqa: ARG001
-        await app.job_manager.delete_old_jobs(
+        await manager.delete_old_jobs(
             nb_hours=_PARKED_KEPT_HOURS,
             include_failed=True,
             include_cancelled=True,
@@ -227,8 +256,7 @@ def _add_housekeeping(app: App) -> dict[str, str]:
 
 async def _rescue(app: App, stalled: QueuedJob) -> None:
     task = app.tasks.get(stalled.task_name)
-    lost = TimeoutError("the worker of this job is gone")
-    again = task.get_retry_exception(lost, stalled) if task else None
+    again = task.get_retry_exception(TimeoutError(), stalled) if task else None
     try:
         if again:
             await app.job_manager.retry_job(stalled, retry_at=again.retry_decision.retry_at)
@@ -238,6 +266,12 @@ async def _rescue(app: App, stalled: QueuedJob) -> None:
         _log.warning("job %s ended by itself before its rescue", stalled.id)
     else:
         _log.warning("job %s (%s) was stalled", stalled.id, stalled.task_name)
+
+
+def _cancelled() -> bool:
+    """Whether this task was told to end, also when saying good-bye to the queue failed then."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _queue(name: str) -> str:

@@ -30,7 +30,9 @@ async def create_key(
 ) -> tuple[ApiKey, Token]:
     """The token is returned here and stored nowhere."""
     if unknown := sorted(set(scopes or []) - permissions_of(role)):
-        raise InvalidInput.of("scopes", f"{', '.join(unknown)}: the role `{role}` has no such permission")
+        raise InvalidInput.of(
+            "scopes", f"{', '.join(unknown)}: the role `{role}` has no such permission"
+        )
     if expires_at is not None and expires_at <= datetime.now(UTC):
         raise InvalidInput.of("expiresAt", "must lie in the future")
     if team_id is not None:
@@ -124,7 +126,9 @@ async def list_keys(context: Context) -> list[ApiKey]:
     return list(rows)
 
 
-async def _require(context: Context, kind: type[Team] | type[Member], row_id: UUID, field: str) -> None:
+async def _require(
+    context: Context, kind: type[Team] | type[Member], row_id: UUID, field: str
+) -> None:
     found = await context.session.scalar(
         select(kind.id).where(kind.tenant_org_id == context.tenant.id, kind.id == row_id)
     )

@@ -5,7 +5,6 @@ from litestar import Request, delete, get, post
 
 from crm_saas.access import keys, staff
 from crm_saas.access.errors import AlreadyRevoked, NameTaken, WrongCredentials
-from crm_saas.access.models import ApiKey, Member
 from crm_saas.access.schemas import (
     CreateKey,
     CreateTeam,
@@ -13,7 +12,6 @@ from crm_saas.access.schemas import (
     KeyView,
     LogIn,
     MemberList,
-    MemberView,
     NewKeyView,
     RotateKey,
     SessionList,
@@ -22,12 +20,12 @@ from crm_saas.access.schemas import (
     TeamView,
     WhoAmI,
 )
+from crm_saas.access.views import view_key, view_member, view_new_key
 from crm_saas.kit.context import ANY_CREDENTIAL, Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.errors import NotFound
 from crm_saas.kit.problems import problems
 from crm_saas.kit.schemas import provided
-from crm_saas.kit.tokens import Token
 
 
 @post("/auth/login", public=True, status_code=200, responses=problems(WrongCredentials))
@@ -76,17 +74,21 @@ async def revoke_session(context: Context, session_id: UUID) -> None:
 
 @get("/keys", permission="keys:manage", responses=problems())
 async def list_keys(context: Context) -> KeyList:
-    return KeyList(items=[KeyView(**_key(key)) for key in await keys.list_keys(context)])
+    return KeyList(items=[view_key(key) for key in await keys.list_keys(context)])
 
 
 @post("/keys", permission="keys:manage", responses=problems())
 async def create_key(context: Context, data: CreateKey) -> NewKeyView:
-    return _new_key(*await keys.create_key(context, **provided(data)))  # type: ignore[arg-type]
+    return view_new_key(*await keys.create_key(context, **provided(data)))  # type: ignore[arg-type]
 
 
-@post("/keys/{key_id:uuid}/rotate", permission="keys:manage", responses=problems(NotFound, AlreadyRevoked))
+@post(
+    "/keys/{key_id:uuid}/rotate",
+    permission="keys:manage",
+    responses=problems(NotFound, AlreadyRevoked),
+)
 async def rotate_key(context: Context, key_id: UUID, data: RotateKey) -> NewKeyView:
-    return _new_key(
+    return view_new_key(
         *await keys.rotate_key(context, key_id=key_id, overlap_seconds=data.overlap_seconds)
     )
 
@@ -98,12 +100,12 @@ async def rotate_key(context: Context, key_id: UUID, data: RotateKey) -> NewKeyV
     responses=problems(NotFound, AlreadyRevoked),
 )
 async def revoke_key(context: Context, key_id: UUID) -> KeyView:
-    return KeyView(**_key(await keys.revoke_key(context, key_id=key_id)))
+    return view_key(await keys.revoke_key(context, key_id=key_id))
 
 
 @get("/staff", permission="staff:read", responses=problems())
 async def list_members(context: Context) -> MemberList:
-    return MemberList(items=[_member(m) for m in await staff.list_members(context)])
+    return MemberList(items=[view_member(m) for m in await staff.list_members(context)])
 
 
 @get("/teams", permission="staff:read", responses=problems())
@@ -115,22 +117,6 @@ async def list_teams(context: Context) -> TeamList:
 async def create_team(context: Context, data: CreateTeam) -> TeamView:
     team = await staff.create_team(context, name=data.name)
     return TeamView(id=team.id, name=team.name)
-
-
-def _key(key: ApiKey) -> dict[str, Any]:
-    columns = (
-        "id", "kind", "name", "role", "scopes", "team_id", "member_id",
-        "created_at", "expires_at", "last_used_at", "revoked_at",
-    )  # fmt: skip
-    return {name: getattr(key, name) for name in columns} | {"hint": key.token_hint}
-
-
-def _new_key(key: ApiKey, token: Token) -> NewKeyView:
-    return NewKeyView(**_key(key), key=token.text)
-
-
-def _member(member: Member) -> MemberView:
-    return MemberView(**{name: getattr(member, name) for name in MemberView.__struct_fields__})
 
 
 ROUTES = [

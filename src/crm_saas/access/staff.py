@@ -111,7 +111,10 @@ async def revoke_session(context: Context, *, session_id: UUID) -> None:
     if not revoked:
         raise NotFound("You have no open session with this id.")
     await record(
-        context, "session.revoked", subject=("sys_staff_sessions", session_id), after={"revoked": True}
+        context,
+        "session.revoked",
+        subject=("sys_staff_sessions", session_id),
+        after={"revoked": True},
     )
 
 
@@ -162,6 +165,9 @@ async def create_team(context: Context, *, name: str) -> Team:
 
 async def list_teams(context: Context) -> list[Team]:
     rows = await context.session.scalars(
-        select(Team).where(Team.tenant_org_id == context.tenant.id).order_by(Team.id).limit(LISTED_MAX)
+        select(Team)
+        .where(Team.tenant_org_id == context.tenant.id)
+        .order_by(Team.id)
+        .limit(LISTED_MAX)
     )
     return list(rows)

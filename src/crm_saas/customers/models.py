@@ -66,9 +66,7 @@ class Customer(TenantOwned, Stamped, Base):
             name="org_customers_mst_merged_into_fk",
             ondelete="restrict",
         ),
-        UniqueConstraint(
-            "tenant_org_id", "customer_number", name="org_customers_mst_number_uq"
-        ),
+        UniqueConstraint("tenant_org_id", "customer_number", name="org_customers_mst_number_uq"),
         CheckConstraint("profile_status in ('guest', 'stub', 'full')", name="profile"),
         CheckConstraint(
             "status in ('active', 'inactive', 'blocked', 'merged', 'erased')", name="status"
@@ -78,7 +76,6 @@ class Customer(TenantOwned, Stamped, Base):
         ),
         CheckConstraint("customer_type in ('individual', 'business')", name="type"),
         CheckConstraint("(status = 'merged') = (merged_into is not null)", name="merged"),
-        CheckConstraint("profile_status = 'guest' or phone is not null or status = 'erased'", name="stub_phone"),
         Index(
             "org_customers_mst_phone_uq",
             "tenant_org_id",
@@ -184,7 +181,9 @@ class Identifier(TenantOwned, Base):
 
     __tablename__ = "org_customer_identifiers"
     __constraints__ = (
-        UniqueConstraint("tenant_org_id", "kind", "value", name="org_customer_identifiers_value_uq"),
+        UniqueConstraint(
+            "tenant_org_id", "kind", "value", name="org_customer_identifiers_value_uq"
+        ),
         ForeignKeyConstraint(
             ["tenant_org_id", "customer_id"],
             ["org_customers_mst.tenant_org_id", "org_customers_mst.id"],
@@ -196,6 +195,7 @@ class Identifier(TenantOwned, Base):
     )
 
     kind: Mapped[str]
-    value: Mapped[str]
+    # Compared byte by byte: phones are looked up by prefix too.
+    value: Mapped[str] = mapped_column(Text(collation="C"))
     customer_id: Mapped[UUID]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

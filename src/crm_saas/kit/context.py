@@ -13,7 +13,6 @@ from crm_saas.kit.db import Database, Scope
 from crm_saas.kit.errors import Forbidden
 from crm_saas.kit.settings import Settings
 
-
 ANY_CREDENTIAL = "any-credential"
 
 
@@ -85,7 +84,7 @@ class Context:
         request holds itself; its connections are a pool apart, so that requests which hold one
         connection never queue for a second.
         """
-        async with self.database.transaction(self.scope, aside=True) as session:
+        async with self.database.transaction(self.scope, "asides") as session:
             yield session
 
 

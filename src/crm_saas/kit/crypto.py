@@ -19,7 +19,7 @@ _NONCE_BYTES = 12
 _TAG_BYTES = 16
 
 
-class CannotDecrypt(ValueError):  # noqa: N818 - reads as a sentence where it is caught
+class CannotDecrypt(ValueError):
     """Altered, moved to another place, or made with a key that the ring no longer has."""
 
 
@@ -44,7 +44,7 @@ class KeyRing:
         return max(self.masters)
 
     def subkey(self, purpose: str, version: int | None = None) -> bytes:
-        """32 bytes for one purpose (HKDF, RFC 5869); equal to `Settings.subkey`."""
+        """32 bytes for one purpose (HKDF, RFC 5869), of the newest master key if none is named."""
         master = self.masters[self.current if version is None else version]
         return HKDF(SHA256(), 32, None, purpose.encode()).derive(master)
 

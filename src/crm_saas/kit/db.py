@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import bindparam, text
@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.types import Uuid
 
 from crm_saas.kit.settings import Role, Settings
+
+Pool = Literal["requests", "asides", "streams"]
 
 
 class Scope(NamedTuple):
@@ -42,40 +44,38 @@ async def set_scope(session: AsyncSession, scope: Scope) -> None:
 
 
 class Database:
-    """The connections of one process as one role, with a small pool apart for asides."""
+    """The connections of one process as one role.
 
-    ASIDE_POOL_SIZE = 4
+    Pools apart, so that what holds one connection never queues for a second of the same pool:
+    `requests`; `asides`, short transactions beside a request; `streams`, exports that may take
+    as long as their reader does.
+    """
 
     def __init__(self, settings: Settings, role: Role = "crm_app") -> None:
         self.settings = settings
         self.role = role
-        self._engine = _engine(settings, role, settings.pool_size)
-        self._aside_engine = _engine(settings, role, self.ASIDE_POOL_SIZE)
-
-    @property
-    def engine(self) -> AsyncEngine:
-        return self._engine
+        sizes: dict[Pool, int] = {"requests": settings.pool_size, "asides": 4, "streams": 2}
+        self._engines = {pool: _engine(settings, role, size) for pool, size in sizes.items()}
 
     @asynccontextmanager
-    async def session(self, *, aside: bool = False) -> AsyncIterator[AsyncSession]:
+    async def session(self, pool: Pool = "requests") -> AsyncIterator[AsyncSession]:
         """A session that rolls back unless the caller commits."""
-        engine = self._aside_engine if aside else self._engine
-        async with AsyncSession(engine, expire_on_commit=False) as session:
+        async with AsyncSession(self._engines[pool], expire_on_commit=False) as session:
             yield session
 
     @asynccontextmanager
     async def transaction(
-        self, scope: Scope | None, *, aside: bool = False
+        self, scope: Scope | None, pool: Pool = "requests"
     ) -> AsyncIterator[AsyncSession]:
         """Commits at the end, rolls back on an exception. Without a scope no `org_*` row is seen."""
-        async with self.session(aside=aside) as session, session.begin():
+        async with self.session(pool) as session, session.begin():
             if scope is not None:
                 await set_scope(session, scope)
             yield session
 
     async def close(self) -> None:
-        await self._engine.dispose()
-        await self._aside_engine.dispose()
+        for engine in self._engines.values():
+            await engine.dispose()
 
 
 def _engine(settings: Settings, role: Role, pool_size: int) -> AsyncEngine:

@@ -53,7 +53,7 @@ DEFAULTS = {
 LAUNCH = '( (read -r _ || kill -INT $$) <&3 & ) 3<&0; exec "$@" </dev/null'
 
 
-class PortTaken(EmbeddedPostgresError):  # noqa: N818 - a state, like the others
+class PortTaken(EmbeddedPostgresError):
     """Something else listens on the port."""
 
 

@@ -13,7 +13,7 @@ class FieldError(msgspec.Struct, frozen=True):
     code: str = "invalid"
 
 
-class Problem(Exception):  # noqa: N818 - the field's word, RFC 9457
+class Problem(Exception):
     """Raised to refuse a request; the transaction rolls back and one handler renders it."""
 
     status: ClassVar[int] = 500

@@ -94,9 +94,7 @@ async def record(
     return event
 
 
-def commitment(
-    salt: bytes, before: dict[str, Any] | None, after: dict[str, Any] | None
-) -> bytes:
+def commitment(salt: bytes, before: dict[str, Any] | None, after: dict[str, Any] | None) -> bytes:
     """SHA-256 over the salt and the canonical JSON (sorted keys) of both values."""
     content = msgspec.json.encode([before, after], order="sorted")
     return hashlib.sha256(salt + content).digest()
@@ -116,7 +114,9 @@ def _encode(value: object) -> object:
     return str(value)
 
 
-def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def changed(
+    before: Mapping[str, Any], after: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The fields that differ, as they were and as they are."""
     names = [name for name in after if before.get(name) != after[name]]
     return {n: before.get(n) for n in names}, {n: after[n] for n in names}

@@ -20,9 +20,9 @@ async def live() -> Health:
 async def ready(database: Database) -> Response[Health]:
     """503 while the database does not answer; load balancers then look elsewhere."""
     try:
-        async with database.session(aside=True) as session:
+        async with database.session("asides") as session:
             await session.execute(text("select 1"))
-    except Exception:  # noqa: BLE001 - whatever it is, this process cannot serve now
+    except Exception:
         return Response(Health(status="database unavailable"), status_code=503)
     return Response(Health(status="ok"))
 

@@ -109,13 +109,13 @@ async def store(
         },
         body=b"",
     )
-    answer.body = encrypt(_ring(context), body, aad=answer.id.bytes)
+    answer.body = encrypt(_ring(context), body, aad=_place(answer))
     context.session.add(answer)
     await context.session.flush()
 
 
 def stored_body(context: Context, answer: StoredAnswer) -> bytes:
-    return decrypt(_ring(context), answer.body, aad=answer.id.bytes)
+    return decrypt(_ring(context), answer.body, aad=_place(answer))
 
 
 def _principal(context: Context) -> str:
@@ -127,4 +127,8 @@ def _hash(body: bytes) -> bytes:
 
 
 def _ring(context: Context) -> KeyRing:
-    return KeyRing.from_settings(context.settings, "idempotency")
+    return KeyRing.from_settings(context.settings)
+
+
+def _place(answer: StoredAnswer) -> bytes:
+    return b"org_idempotency_keys.body" + answer.tenant_org_id.bytes + answer.id.bytes

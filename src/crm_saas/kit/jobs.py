@@ -28,7 +28,7 @@ _ENQUEUE_FOR_TENANTS = text(
 _TENANTS_AT_ONCE = 1000
 
 
-class JobRefused(Exception):  # noqa: N818 - the job is refused, nothing went wrong
+class JobRefused(Exception):
     """Raised by a job that no retry can help; it is parked at once."""
 
 
@@ -70,16 +70,6 @@ class PeriodicJob:
     cron: str
     function: Callable[[Database], Awaitable[None]]
     timeout_seconds: float = 600
-
-
-@dataclass(frozen=True)
-class JobRun:
-    """One try of a job; the first has the attempt 1."""
-
-    id: int
-    name: str
-    attempt: int
-    last: bool
 
 
 async def enqueue(

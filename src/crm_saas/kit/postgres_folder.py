@@ -20,7 +20,7 @@ LOCK_SECONDS_MAX = 0.5
 POLL_SECONDS = 0.02
 
 
-class DataFolderInUse(EmbeddedPostgresError):  # noqa: N818 - a state, like the others
+class DataFolderInUse(EmbeddedPostgresError):
     """Another process, or another part of this one, runs the server of this folder."""
 
 

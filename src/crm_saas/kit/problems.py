@@ -111,7 +111,11 @@ def database_problem(error: DBAPIError) -> Problem:
     state: str = getattr(error.orig, "sqlstate", None) or ""
     if error.connection_invalidated or state.startswith(_GONE) or state in _BUSY | RETRYABLE:
         return Unavailable()
-    if not state and isinstance(error.orig, Exception) and "OperationalError" in type(error.orig).__name__:
+    if (
+        not state
+        and isinstance(error.orig, Exception)
+        and "OperationalError" in type(error.orig).__name__
+    ):
         return Unavailable()
     if state.startswith("22"):
         return InvalidInput("A value cannot be stored: it is out of range or of the wrong form.")
@@ -121,7 +125,10 @@ def database_problem(error: DBAPIError) -> Problem:
 
 
 def _client_error(status: int, detail: str) -> Problem:
-    for kind in (Unauthorized, Forbidden, TooLarge, UnsupportedMediaType):
+    kinds: tuple[type[Problem], ...] = (Forbidden, TooLarge, UnsupportedMediaType)
+    if status == Unauthorized.status:
+        return Unauthorized(detail)
+    for kind in kinds:
         if kind.status == status:
             return kind(detail)
     return MalformedRequest(detail)
@@ -169,7 +176,7 @@ def _specs(by_status: dict[int, list[type[Problem]]]) -> Iterator[tuple[int, Res
             ResponseSpec(
                 data_container=ProblemBody,
                 description="; ".join(f"`{k.type}`: {k.title}" for k in kinds),
-                media_type=PROBLEM_MEDIA_TYPE,  # type: ignore[arg-type]
+                media_type=PROBLEM_MEDIA_TYPE,
                 generate_examples=False,
             ),
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from litestar.datastructures import MutableScopeHeaders
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from crm_saas.kit.ids import new_id
@@ -30,11 +31,12 @@ class RequestLog:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._proxies = [
-            ipaddress.ip_network(text) for text in settings.trusted_proxies.replace(",", " ").split()
+            ipaddress.ip_network(text)
+            for text in settings.trusted_proxies.replace(",", " ").split()
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
         headers = {name: value for name, value in scope["headers"]}

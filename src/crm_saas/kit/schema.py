@@ -59,6 +59,8 @@ def migrate(settings: Settings) -> None:
         with connection.transaction():
             connection.execute((SQL / "grants.sql").read_bytes())
         apply_jobs_schema(connection)
+        with connection.transaction():
+            connection.execute((SQL / "jobs.sql").read_bytes())
 
 
 @contextmanager
@@ -112,7 +114,11 @@ def declared_policies(tables: list[str]) -> list[Policy]:
         for file in sorted((SQL / "policies").glob("*.sql"))
         if file.name != "tenant.sql"
     ]
-    policies = [policy for source in sources for policy in _parse(source.replace("{current_tenant}", "(select current_tenant())"))]
+    policies = [
+        policy
+        for source in sources
+        for policy in _parse(source.replace("{current_tenant}", "(select current_tenant())"))
+    ]
     return [policy for policy in policies if policy.table in tables]
 
 

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy.engine import URL, make_url
 
 Role = Literal["crm_app", "crm_platform", "crm_dump", "crm_worker"]
@@ -47,6 +45,7 @@ class Settings:
     twilio_auth_token: str = ""
     twilio_from: str = ""
     twilio_whatsapp_from: str = ""
+    twilio_whatsapp_template: str = ""
     twilio_base_url: str = ""
 
     @classmethod
@@ -56,7 +55,7 @@ class Settings:
         urls: dict[Role, str] = {}
         for role in ("crm_app", "crm_platform", "crm_dump", "crm_worker"):
             if url := env.get(f"{role.upper()}_DATABASE_URL"):
-                urls[role] = url  # type: ignore[index]
+                urls[role] = url
         keys = _master_keys(env.get("CRM_MASTER_KEYS", ""), production=production)
         plain = {
             name: value
@@ -98,11 +97,6 @@ class Settings:
             )
         return make_url(self.database_url)
 
-    def subkey(self, purpose: str, version: int | None = None) -> bytes:
-        """32 bytes for one purpose, by HKDF (RFC 5869) from a master key, the newest if none."""
-        version = max(self.master_keys) if version is None else version
-        return HKDF(SHA256(), 32, None, purpose.encode()).derive(self.master_keys[version])
-
 
 _PLAIN = {
     "public_url": "CRM_PUBLIC_URL",
@@ -113,6 +107,7 @@ _PLAIN = {
     "twilio_auth_token": "TWILIO_AUTH_TOKEN",
     "twilio_from": "TWILIO_FROM",
     "twilio_whatsapp_from": "TWILIO_WHATSAPP_FROM",
+    "twilio_whatsapp_template": "TWILIO_WHATSAPP_TEMPLATE",
     "twilio_base_url": "TWILIO_BASE_URL",
 }
 

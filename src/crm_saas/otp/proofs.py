@@ -21,7 +21,7 @@ _TYPE = "otp-proof+jwt"
 TOKEN_LENGTH_MAX = 1000
 
 
-class InvalidProof(ValueError):  # noqa: N818 - reads as a sentence where it is caught
+class InvalidProof(ValueError):
     """Forged, altered or expired: one error, so that it teaches nothing."""
 
 

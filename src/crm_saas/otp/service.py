@@ -52,9 +52,9 @@ async def send_code(
     check_served(number, region=tenant.default_region, countries=settings.otp_countries)
     via = _channel(context, channel)
     keys = OtpKeys.of(settings)
-    subject = PhoneKey(tenant.id, keys.phone_hash(number.e164))
+    subject = PhoneKey(tenant.id, keys.phone_hash(number))
 
-    verdict = await spend(context.session, keys.budgets, "send", _subjects(context, number.e164))
+    verdict = await spend(context.session, keys.budgets, "send", _subjects(context, number))
     if verdict.tenant_exhausted:
         raise _exhausted(verdict.retry_after_seconds)
     aad = phone_aad(tenant.id, subject.phone_hash)
@@ -63,7 +63,7 @@ async def send_code(
         subject,
         challenge_id=new_id(),
         purpose=purpose,
-        phone_sealed=encrypt(keys.ring, number.e164.encode(), aad),
+        phone_sealed=encrypt(keys.ring, number.encode(), aad),
         channel=via,
         locale=locale or _locale(context),
         key_id=keys.ring.current,
@@ -152,8 +152,8 @@ async def _check_code(
     """
     number = read_phone(phone, context.tenant.default_region)
     keys = OtpKeys.of(context.settings)
-    subjects = _subjects(context, number.e164)
-    subject = PhoneKey(context.tenant.id, keys.phone_hash(number.e164))
+    subjects = _subjects(context, number)
+    subject = PhoneKey(context.tenant.id, keys.phone_hash(number))
     async with context.aside() as session:
         challenge = await queries.take_attempt(session, subject, purpose)
         if challenge is None:
@@ -173,7 +173,7 @@ async def _check_code(
 async def _redeem_token(context: Context, *, phone: str, purpose: Purpose, token: str) -> UUID:
     number = read_phone(phone, context.tenant.default_region)
     keys = OtpKeys.of(context.settings)
-    subject = PhoneKey(context.tenant.id, keys.phone_hash(number.e164))
+    subject = PhoneKey(context.tenant.id, keys.phone_hash(number))
     try:
         proof = read_proof(keys.proofs, token)
     except InvalidProof as error:

@@ -19,7 +19,7 @@ from crm_saas.otp.service import channels_of, enqueue_delivery
 from crm_saas.otp.texts import sms_text, spoken_text
 
 
-class ProviderBusy(Exception):  # noqa: N818 - the provider's state, not a fault of ours
+class ProviderBusy(Exception):
     """Nothing was sent; the queue tries again."""
 
 
@@ -60,7 +60,7 @@ async def clean_up(platform: Database) -> None:
 
 
 # Twice more, after 5 and 15 seconds: later the customer has asked for another code.
-JOBS = (Job(name="otp.deliver", function=deliver, retries=2, timeout_seconds=30),)
+JOBS = (Job(name="otp.deliver", function=deliver, retries=2, timeout_seconds=25),)
 PERIODIC_JOBS = (PeriodicJob(name="otp.clean_up", cron="*/5 * * * *", function=clean_up),)
 
 

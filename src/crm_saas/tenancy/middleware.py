@@ -17,6 +17,7 @@ from litestar.types import (
     HTTPRequestEvent,
     HTTPResponseBodyEvent,
     HTTPResponseStartEvent,
+    HTTPScope,
     Message,
     Receive,
     Scope,
@@ -43,7 +44,7 @@ class RequestTransaction(ASGIMiddleware):
         self._permissions_of = permissions_of
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        options = cast(dict[str, Any], scope["route_handler"].opt)
+        options = scope["route_handler"].opt
         headers = Headers.from_scope(scope)
         state = scope["state"]
         settings = self._database.settings
@@ -71,7 +72,11 @@ class RequestTransaction(ASGIMiddleware):
                     continue
                 raise
             failure = state.pop("failure", None)
-            if attempt < ATTEMPTS_MAX and isinstance(failure, DBAPIError) and _may_run_again(failure):
+            if (
+                attempt < ATTEMPTS_MAX
+                and isinstance(failure, DBAPIError)
+                and _may_run_again(failure)
+            ):
                 continue
             await answer.release()
             return
@@ -104,14 +109,16 @@ async def _idempotent(
 ) -> AsyncIterator[bool]:
     """Replays a stored answer, or stores the one that the block produces."""
     key = Headers.from_scope(scope).get("idempotency-key")
-    if key is None or scope["method"] != "POST":
+    if key is None or cast(HTTPScope, scope)["method"] != "POST":
         yield False
         return
     # The path with its ids, not the template: one key must not replay another customer's answer.
     route = f"POST {scope['path']}"
     stored = await idempotency.claim(context, route=route, key=key, body=body)
     if stored is not None:
-        replayed = [(name.encode("latin-1"), v.encode("latin-1")) for name, v in stored.headers.items()]
+        replayed = [
+            (name.encode("latin-1"), v.encode("latin-1")) for name, v in stored.headers.items()
+        ]
         replayed.append((b"idempotency-replayed", b"true"))
         answer.fill(stored.status, replayed, idempotency.stored_body(context, stored))
         yield True
@@ -198,4 +205,4 @@ def _replay(body: bytes) -> Receive:
     async def receive() -> HTTPRequestEvent:
         return message
 
-    return receive  # type: ignore[return-value]
+    return receive

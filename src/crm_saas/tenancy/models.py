@@ -45,4 +45,3 @@ class NumberCounter(TenantOwned, Base):
     prefix: Mapped[str]
     width: Mapped[int]
     last_value: Mapped[int] = mapped_column(BigInteger, server_default="0")
-

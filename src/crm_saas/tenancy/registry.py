@@ -14,6 +14,7 @@ from crm_saas.kit.db import Database, set_scope
 from crm_saas.kit.errors import Conflict, NotFound
 from crm_saas.kit.events import record
 from crm_saas.kit.ids import new_id
+from crm_saas.kit.jobs import JobRefused
 from crm_saas.tenancy.models import NumberCounter, TenantRow
 
 OPERATOR = Actor(kind="system", id=None, name="operator", role="operator")
@@ -138,7 +139,7 @@ async def job_context(database: Database, tenant_id: UUID, job: str) -> AsyncIte
     async with database.transaction(scope_of(tenant_id, actor)) as session:
         found = await session.scalar(text("select tenant_settings(:tenant)"), {"tenant": tenant_id})
         if found is None:
-            raise NotFound("The tenant of this job is gone.")
+            raise JobRefused("the tenant of this job is gone")
         yield Context(
             session=session,
             tenant=msgspec.convert(found, Tenant),

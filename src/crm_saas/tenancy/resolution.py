@@ -31,7 +31,9 @@ class Caller:
     address: str | None
 
 
-def read_caller(headers: Headers, settings: Settings, *, request_id: str, address: str | None) -> Caller:
+def read_caller(
+    headers: Headers, settings: Settings, *, request_id: str, address: str | None
+) -> Caller:
     """Raises Unauthorized without touching the database when the token cannot be one of ours."""
     scheme, _, credential = headers.get("authorization", "").partition(" ")
     token = read_token(credential.strip()) if scheme.lower() == "bearer" else None

@@ -1,0 +1,73 @@
+"""Reading the trail (SPEC 1.7), newest first."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import literal, select, tuple_
+
+from crm_saas.audit.schemas import EventList, EventView
+from crm_saas.kit.context import Context
+from crm_saas.kit.events import Event
+from crm_saas.kit.masking import mask_contacts
+from crm_saas.kit.paging import read_cursor, write_cursor
+
+_SAME = (
+    "id", "kind", "subject_table", "subject_id", "customer_id", "actor_kind", "actor_id",
+    "actor_name", "actor_role", "request_id", "address",
+)  # fmt: skip
+
+
+async def list_events(
+    context: Context,
+    *,
+    limit: int,
+    cursor: str | None,
+    customer_id: UUID | None = None,
+    kind: str | None = None,
+    actor_id: UUID | None = None,
+    at_from: datetime | None = None,
+    at_before: datetime | None = None,
+) -> EventList:
+    question = {
+        "list": "events",
+        "customer": customer_id,
+        "kind": kind,
+        "actor": actor_id,
+        "from": at_from,
+        "before": at_before,
+    }
+    query = select(Event).where(Event.tenant_org_id == context.tenant.id)
+    if customer_id is not None:
+        query = query.where(Event.customer_id == customer_id)
+    if kind is not None:
+        query = query.where(Event.kind == kind)
+    if actor_id is not None:
+        query = query.where(Event.actor_id == actor_id)
+    if at_from is not None:
+        query = query.where(Event.created_at >= at_from)
+    if at_before is not None:
+        query = query.where(Event.created_at < at_before)
+    if cursor is not None:
+        created_at, event_id = read_cursor(context, question, cursor, tuple[datetime, UUID])
+        query = query.where(
+            tuple_(Event.created_at, Event.id) < tuple_(literal(created_at), literal(event_id))
+        )
+    query = query.order_by(Event.created_at.desc(), Event.id.desc()).limit(limit + 1)
+    found = list(await context.session.scalars(query))
+    rows, more = found[:limit], len(found) > limit
+    next_cursor = None
+    if more:
+        next_cursor = write_cursor(context, question, [rows[-1].created_at, rows[-1].id])
+    return EventList(items=[_view(context, row) for row in rows], next_cursor=next_cursor)
+
+
+def _view(context: Context, event: Event) -> EventView:
+    same: dict[str, Any] = {name: getattr(event, name) for name in _SAME}
+    whole = context.actor.may("customers:unmask")
+    return EventView(
+        **same,
+        at=event.created_at,
+        before=event.before if whole else mask_contacts(event.before),
+        after=event.after if whole else mask_contacts(event.after),
+    )

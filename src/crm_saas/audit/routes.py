@@ -1,0 +1,39 @@
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from litestar import get
+from litestar.params import Parameter
+
+from crm_saas.audit.queries import list_events
+from crm_saas.audit.schemas import EventList
+from crm_saas.kit.context import Context
+from crm_saas.kit.paging import LIMIT_DEFAULT, Cursor, Limit
+from crm_saas.kit.problems import problems
+
+
+@get("/audit", permission="audit:read", responses=problems())
+async def read_audit_trail(
+    context: Context,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor | None = None,
+    kind: str | None = None,
+    customer_id: Annotated[UUID | None, Parameter(query="customerId")] = None,
+    actor_id: Annotated[UUID | None, Parameter(query="actorId")] = None,
+    at_from: Annotated[datetime | None, Parameter(query="from")] = None,
+    at_before: Annotated[datetime | None, Parameter(query="before")] = None,
+) -> EventList:
+    """Every change and every sensitive read, newest first."""
+    return await list_events(
+        context,
+        limit=limit,
+        cursor=cursor,
+        kind=kind,
+        customer_id=customer_id,
+        actor_id=actor_id,
+        at_from=at_from,
+        at_before=at_before,
+    )
+
+
+ROUTES = [read_audit_trail]

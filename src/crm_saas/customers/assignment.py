@@ -1,0 +1,60 @@
+"""Whose customer it is: a member of staff and a team (SPEC 2.8)."""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from crm_saas.access.models import Member, Team
+from crm_saas.kit.context import Context
+from crm_saas.kit.errors import FieldError, InvalidInput
+from crm_saas.kit.problems import invalid_input
+
+
+def default_assignment(context: Context) -> dict[str, Any]:
+    """What an actor with a narrow scope creates is theirs, or they could not see it."""
+    actor = context.actor
+    match actor.staff_scope:
+        case "team" if actor.team_ids:
+            return {"team_id": actor.team_ids[0], "assigned_to": actor.member_id}
+        case "own":
+            return {"assigned_to": actor.member_id}
+    return {}
+
+
+async def check_assignment(context: Context, columns: dict[str, Any]) -> None:
+    """Raises InvalidInput for a member or team that this tenant has not, or out of one's reach."""
+    errors: list[FieldError] = []
+    if (member_id := columns.get("assigned_to")) is not None:
+        found = await context.session.scalar(
+            select(Member.id).where(
+                Member.tenant_org_id == context.tenant.id, Member.id == member_id
+            )
+        )
+        if found is None:
+            errors.append(FieldError("assignedTo", "there is no such member of staff", "unknown"))
+    if (team_id := columns.get("team_id")) is not None:
+        found = await context.session.scalar(
+            select(Team.id).where(Team.tenant_org_id == context.tenant.id, Team.id == team_id)
+        )
+        if found is None:
+            errors.append(FieldError("teamId", "there is no such team", "unknown"))
+    if errors:
+        raise invalid_input(errors)
+    _check_reach(context, columns)
+
+
+def _check_reach(context: Context, columns: dict[str, Any]) -> None:
+    """The database would refuse it anyway (the policy's check); this says why."""
+    actor = context.actor
+    if (
+        actor.staff_scope == "team"
+        and "team_id" in columns
+        and columns["team_id"] not in actor.team_ids
+    ):
+        raise InvalidInput.of("teamId", "you can assign within your own team only", "out-of-scope")
+    if (
+        actor.staff_scope == "own"
+        and "assigned_to" in columns
+        and columns["assigned_to"] != actor.member_id
+    ):
+        raise InvalidInput.of("assignedTo", "you can assign to yourself only", "out-of-scope")

@@ -1,0 +1,236 @@
+"""A customer's way in: create, and upgrade from guest to stub to full (SPEC 2.1)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from crm_saas.customers.assignment import check_assignment, default_assignment
+from crm_saas.customers.errors import ProfileNeverGoesBack
+from crm_saas.customers.fields import compose_names, read_fields, renamed
+from crm_saas.customers.identifiers import (
+    Claim,
+    add_claims,
+    claims_of,
+    drop_claims,
+    find_holders,
+    lock_claims,
+    refuse_taken,
+)
+from crm_saas.customers.models import Customer
+from crm_saas.customers.phone_claims import VerifiedPhone, release_phone, verified_columns
+from crm_saas.customers.schemas import CustomerFields, ProfileStatus
+from crm_saas.kit.context import Context
+from crm_saas.kit.errors import FieldError
+from crm_saas.kit.events import changed, record
+from crm_saas.kit.ids import new_id
+from crm_saas.kit.problems import invalid_input
+
+TABLE = "org_customers_mst"
+IDENTIFIERS = "org_customer_identifiers"
+GUEST_LIFETIME_DAYS = 30
+_ORDER: dict[str, int] = {"guest": 0, "stub": 1, "full": 2}
+
+
+@dataclass(frozen=True)
+class NewCustomer:
+    """Column values that passed every check."""
+
+    profile_status: ProfileStatus
+    columns: dict[str, Any]
+
+    @property
+    def claims(self) -> list[Claim]:
+        return claims_of(phone=self.columns.get("phone"), email_key=self.columns.get("email_key"))
+
+
+def read_new_customer(
+    context: Context, profile_status: ProfileStatus, sent: CustomerFields
+) -> NewCustomer:
+    """Raises InvalidInput for what this profile lacks or may not have."""
+    columns = compose_names(read_fields(context.tenant, sent))
+    check_profile(profile_status, columns)
+    return NewCustomer(profile_status, columns)
+
+
+def check_profile(profile_status: str, columns: dict[str, Any]) -> None:
+    errors: list[FieldError] = []
+    if profile_status == "guest":
+        errors += [
+            FieldError(field, "a guest has none; create a stub instead", "not-for-guests")
+            for field in ("phone", "email")
+            if columns.get(field)
+        ]
+    else:
+        if not columns.get("phone"):
+            errors.append(FieldError("phone", f"a {profile_status} needs a phone", "required"))
+        if not (columns.get("name") or columns.get("name2")):
+            errors.append(
+                FieldError(
+                    "name", f"a {profile_status} needs name, or firstName and lastName", "required"
+                )
+            )
+    if errors:
+        raise invalid_input(errors)
+
+
+async def create_customer(
+    context: Context,
+    new: NewCustomer,
+    *,
+    verified: VerifiedPhone | None = None,
+    claim_phone: bool = False,
+) -> Customer:
+    """Raises PhoneTaken and EmailTaken. `claim_phone` takes a verified phone from its holder."""
+    holders = await lock_claims(context, new.claims)
+    if verified and claim_phone:
+        holders = [h for h in holders if not await release_phone(context, h)]
+    await refuse_taken(context, holders)
+    return await insert_customer(context, new, verified=verified)
+
+
+async def insert_customer(
+    context: Context, new: NewCustomer, *, verified: VerifiedPhone | None = None
+) -> Customer:
+    """Inserts a customer whose claims are locked and free. The number is taken last but one."""
+    columns = default_assignment(context) | new.columns
+    await check_assignment(context, columns)
+    customer = Customer(
+        tenant_org_id=context.tenant.id,
+        id=new_id(),
+        profile_status=new.profile_status,
+        expires_at=guest_expiry(context, new.profile_status),
+        **columns,
+        **verified_columns(context, verified),
+    )
+    numbered = await context.session.execute(
+        text("select number, sequence from take_numbers(:tenant, 'customer', 1)"),
+        {"tenant": context.tenant.id},
+    )
+    customer.customer_number, customer.customer_seq = numbered.one()
+    context.session.add(customer)
+    await context.session.flush()
+    await context.session.refresh(customer)
+    added = await add_claims(context, customer.id, new.claims)
+    await record(
+        context,
+        "customer.created",
+        subject=(TABLE, customer.id),
+        customer_id=customer.id,
+        after={"customerNumber": customer.customer_number, "profileStatus": new.profile_status}
+        | new.columns,
+        rows={IDENTIFIERS: added},
+    )
+    return customer
+
+
+async def upgrade_customer(
+    context: Context,
+    customer: Customer,
+    *,
+    to: ProfileStatus,
+    sent: CustomerFields,
+    verified: VerifiedPhone | None = None,
+    claim_phone: bool = False,
+) -> Customer:
+    """Moves guest → stub → full, never back. The customer is locked by the caller.
+
+    Raises ProfileNeverGoesBack, InvalidInput, PhoneTaken and EmailTaken.
+    """
+    if _ORDER[to] <= _ORDER[customer.profile_status]:
+        raise ProfileNeverGoesBack(
+            f"{customer.customer_number} is `{customer.profile_status}` already."
+        )
+    columns = upgraded_columns(context, customer, to, sent)
+    await apply_changes(
+        context,
+        customer,
+        columns | {"profile_status": to, "expires_at": None},
+        kind="customer.upgraded",
+        verified=verified,
+        claim_phone=claim_phone,
+    )
+    return customer
+
+
+def upgraded_columns(
+    context: Context, customer: Customer, to: ProfileStatus, sent: CustomerFields
+) -> dict[str, Any]:
+    """What was sent, checked together with what the customer has. Raises InvalidInput."""
+    columns = read_fields(context.tenant, sent)
+    kept = ("name", "name2", "first_name", "last_name", "company_name", "phone")
+    whole = compose_names({name: getattr(customer, name) for name in kept} | columns)
+    check_profile(to, whole)
+    return columns | {"name": whole["name"]} | renamed(customer, columns)
+
+
+async def apply_changes(
+    context: Context,
+    customer: Customer,
+    columns: dict[str, Any],
+    *,
+    kind: str,
+    verified: VerifiedPhone | None = None,
+    claim_phone: bool = False,
+) -> None:
+    """Writes changed columns, moves the claims with them, and records one event."""
+    before = {name: getattr(customer, name) for name in columns}
+    old, new = changed(before, columns)
+    wanted = claims_of(phone=new.get("phone"), email_key=new.get("email_key"))
+    given_up = claims_of(phone=old.get("phone"), email_key=old.get("email_key"))
+    holders = [
+        h for h in await lock_claims(context, [*wanted, *given_up]) if h.customer_id != customer.id
+    ]
+    taken = [h for h in holders if h.claim in wanted]
+    if verified and claim_phone:
+        taken = [h for h in taken if not await release_phone(context, h)]
+    await refuse_taken(context, taken)
+    new |= _verifications(context, new, verified)
+    if not new:
+        return
+    await check_assignment(context, new)
+    rows = await _move_claims(context, customer.id, given_up, wanted)
+    for name, value in new.items():
+        setattr(customer, name, value)
+    await context.session.flush()
+    await context.session.refresh(customer)
+    await record(
+        context,
+        kind,
+        subject=(TABLE, customer.id),
+        customer_id=customer.id,
+        before=old,
+        after=new,
+        rows={IDENTIFIERS: rows},
+    )
+
+
+def _verifications(
+    context: Context, new: dict[str, Any], verified: VerifiedPhone | None
+) -> dict[str, Any]:
+    """A changed phone or e-mail is unverified, unless its proof came along."""
+    columns: dict[str, Any] = {}
+    if "phone" in new:
+        columns |= dict.fromkeys(("phone_verified_at", "phone_verified_by", "phone_verified_how"))
+        columns["person_id"] = None
+    if "email_key" in new:
+        columns |= dict.fromkeys(("email_verified_at", "email_verified_by", "email_verified_how"))
+    return columns | verified_columns(context, verified)
+
+
+async def _move_claims(
+    context: Context, customer_id: UUID, given_up: list[Claim], wanted: list[Claim]
+) -> list[UUID]:
+    dropped = await drop_claims(context, customer_id, given_up) if given_up else []
+    # An alias from a merge may be the customer's own new phone already.
+    held = {holder.claim for holder in await find_holders(context, wanted)} if wanted else set()
+    return dropped + await add_claims(context, customer_id, [c for c in wanted if c not in held])
+
+
+def guest_expiry(context: Context, profile_status: str) -> datetime | None:
+    if profile_status != "guest":
+        return None
+    days = context.tenant.policy("guest_expiry_days", GUEST_LIFETIME_DAYS)
+    return datetime.now(UTC) + timedelta(days=days)

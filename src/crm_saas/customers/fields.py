@@ -1,0 +1,163 @@
+"""From what the caller sent to column values: checked, composed, every error at once."""
+
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from crm_saas.customers.models import Customer
+from crm_saas.customers.schemas import CustomerFields, Money
+from crm_saas.kit.context import Tenant
+from crm_saas.kit.emails import InvalidEmail, email_key, parse_email
+from crm_saas.kit.errors import FieldError
+from crm_saas.kit.phones import InvalidPhone, parse_phone
+from crm_saas.kit.problems import invalid_input
+from crm_saas.kit.schemas import provided
+
+PREFERENCES_BYTES_MAX = 16 * 1024
+DEFAULT_STAGES = ("prospect", "lead", "waiting", "reserved", "owner")
+# ISO 4217: how many decimals a currency has, where it is not two.
+_DECIMALS = {"BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3} | dict.fromkeys(
+    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
+)  # fmt: skip
+_NAMES = ("name", "name2", "first_name", "last_name", "display_name", "company_name")
+_NAMED_BY = ("name", "name2", "first_name", "last_name", "company_name")
+_SAFE_INTEGER_MAX = 2**63 - 1
+
+
+def read_fields(tenant: Tenant, sent: CustomerFields) -> dict[str, Any]:
+    """Column values for what was sent. Raises InvalidInput with one entry a field."""
+    columns: dict[str, Any] = {}
+    errors: list[FieldError] = []
+    for field, value in provided(sent).items():
+        if field not in CustomerFields.__struct_fields__:
+            continue
+        try:
+            columns |= _read(tenant, field, value)
+        except ValueError as error:
+            name = sent.__struct_encode_fields__[sent.__struct_fields__.index(field)]
+            errors.append(FieldError(name, str(error)))
+    if errors:
+        raise invalid_input(errors)
+    return columns
+
+
+def _read(tenant: Tenant, field: str, value: Any) -> dict[str, Any]:
+    match field:
+        case "phone" if value is not None:
+            return {"phone": read_phone(value, tenant.default_region)}
+        case "email" if value is not None:
+            try:
+                email = parse_email(value)
+            except InvalidEmail as error:
+                raise ValueError(str(error)) from error
+            return {"email": email, "email_key": email_key(email)}
+        case "email":
+            return {"email": None, "email_key": None}
+        case "annual_revenue":
+            return _money(value)
+        case "date_of_birth" if value is not None:
+            return {field: _birth_date(value)}
+        case "preferences":
+            return {field: _preferences(value)}
+        case "journey_stage":
+            return {field: _stage(tenant, value)}
+        case name if name in _NAMES and value is not None:
+            return {field: _name(value)}
+    return {field: value}
+
+
+def read_phone(text: str, region: str) -> str:
+    """E.164. Raises ValueError with a reason that a person can act on."""
+    try:
+        return parse_phone(text, region)
+    except InvalidPhone as error:
+        raise ValueError(error.reason) from error
+
+
+def _name(value: str) -> str:
+    name = unicodedata.normalize("NFC", " ".join(value.split()))
+    if not any(unicodedata.category(c)[0] in "LNSM" for c in name):
+        raise ValueError("must contain at least one letter")
+    return name
+
+
+def _birth_date(value: date) -> date:
+    if not value.year >= 1900 or value > datetime.now(UTC).date():
+        raise ValueError("must lie between 1900-01-01 and today")
+    return value
+
+
+def _stage(tenant: Tenant, stage: str) -> str:
+    stages = tenant.policy("journey_stages", DEFAULT_STAGES)
+    if stage not in stages:
+        raise ValueError(f"must be one of {', '.join(stages)}")
+    return stage
+
+
+def _money(value: Money | None) -> dict[str, Any]:
+    if value is None:
+        return {"annual_revenue_minor": None, "annual_revenue_currency": None}
+    amount, decimals = Decimal(value.amount), _DECIMALS.get(value.currency, 2)
+    minor = amount.scaleb(decimals)
+    if minor != minor.to_integral_value():
+        raise ValueError(f"{value.currency} has {decimals} decimals at the most")
+    return {"annual_revenue_minor": int(minor), "annual_revenue_currency": value.currency}
+
+
+def money_of(minor: int | None, currency: str | None) -> Money | None:
+    if minor is None or currency is None:
+        return None
+    decimals = _DECIMALS.get(currency, 2)
+    return Money(amount=f"{Decimal(minor).scaleb(-decimals):.{decimals}f}", currency=currency)
+
+
+def _preferences(value: dict[str, Any]) -> dict[str, Any]:
+    _check_numbers(value)
+    if len(msgspec.json.encode(value)) > PREFERENCES_BYTES_MAX:
+        raise ValueError(f"must be {PREFERENCES_BYTES_MAX:,} bytes of JSON at the most")
+    return value
+
+
+def _check_numbers(value: object) -> None:
+    match value:
+        case bool():
+            return
+        case int() if abs(value) > _SAFE_INTEGER_MAX:
+            raise ValueError("has a number beyond 2^63")
+        case float() if value != value or value in (float("inf"), float("-inf")):
+            raise ValueError("has a number that is out of range")
+        case dict():
+            for item in value.values():
+                _check_numbers(item)
+        case list():
+            for item in value:
+                _check_numbers(item)
+
+
+def compose_names(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """`name` from first and last name where only these came in; never the other way (SPEC 2.6)."""
+    composed = dict(columns)
+    if not composed.get("name"):
+        parts = (composed.get("first_name"), composed.get("last_name"))
+        composed["name"] = " ".join(part for part in parts if part) or None
+    if not composed.get("display_name"):
+        composed["display_name"] = (
+            composed["name"] or composed.get("name2") or composed.get("company_name") or "Guest"
+        )
+    return composed
+
+
+def renamed(customer: Customer, columns: Mapping[str, Any]) -> dict[str, Any]:
+    """The display name follows the names, unless somebody chose it."""
+    if columns.get("display_name"):
+        return {}
+    old = compose_names({name: getattr(customer, name) for name in _NAMED_BY})
+    new = compose_names({name: columns.get(name, getattr(customer, name)) for name in _NAMED_BY})
+    chosen = customer.display_name not in {old["display_name"], "Guest"}
+    if chosen and "display_name" not in columns:
+        return {}
+    return {"display_name": new["display_name"]}

@@ -1,0 +1,115 @@
+"""Phones and e-mails as claims on a customer: taken in one order, held by one constraint.
+
+One lock order everywhere: phones and e-mails (sorted), then the customers, then the counter.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import delete, select, text, tuple_
+
+from crm_saas.customers.errors import EmailTaken, PhoneTaken
+from crm_saas.customers.models import Customer, Identifier
+from crm_saas.kit.context import Context
+from crm_saas.kit.ids import new_id
+
+
+class Claim(NamedTuple):
+    """`value` is E.164 for a phone and the case-folded address for an e-mail."""
+
+    kind: str
+    value: str
+
+
+class Holder(NamedTuple):
+    claim: Claim
+    identifier_id: UUID
+    customer_id: UUID
+
+
+def claims_of(*, phone: str | None, email_key: str | None) -> list[Claim]:
+    pairs = (("phone", phone), ("email", email_key))
+    return [Claim(kind, value) for kind, value in pairs if value is not None]
+
+
+async def lock_claims(context: Context, claims: Iterable[Claim]) -> list[Holder]:
+    """Locks the claims until the transaction ends and tells who holds them.
+
+    The locks make racing tills queue up instead of failing on the unique constraint, which stays
+    the last word.
+    """
+    wanted = sorted(set(claims))
+    if not wanted:
+        return []
+    await context.session.execute(
+        text(
+            "select pg_advisory_xact_lock(hashtextextended(claim, 0)) from unnest("
+            "cast(:claims as text[])) with ordinality as c (claim, place) order by place"
+        ),
+        {"claims": [f"{context.tenant.id}|{claim.kind}|{claim.value}" for claim in wanted]},
+    )
+    return await find_holders(context, wanted)
+
+
+async def find_holders(context: Context, claims: list[Claim]) -> list[Holder]:
+    rows = await context.session.execute(
+        select(Identifier.kind, Identifier.value, Identifier.id, Identifier.customer_id).where(
+            Identifier.tenant_org_id == context.tenant.id,
+            tuple_(Identifier.kind, Identifier.value).in_(claims),
+        )
+    )
+    return [Holder(Claim(row[0], row[1]), row[2], row[3]) for row in rows]
+
+
+async def add_claims(context: Context, customer_id: UUID, claims: list[Claim]) -> list[UUID]:
+    """Returns the ids of the new rows, for the event's manifest."""
+    added = [
+        Identifier(
+            tenant_org_id=context.tenant.id,
+            id=new_id(),
+            kind=claim.kind,
+            value=claim.value,
+            customer_id=customer_id,
+        )
+        for claim in claims
+    ]
+    context.session.add_all(added)
+    await context.session.flush()
+    return [identifier.id for identifier in added]
+
+
+async def drop_claims(context: Context, customer_id: UUID, claims: list[Claim]) -> list[UUID]:
+    rows = await context.session.scalars(
+        delete(Identifier)
+        .where(
+            Identifier.tenant_org_id == context.tenant.id,
+            Identifier.customer_id == customer_id,
+            tuple_(Identifier.kind, Identifier.value).in_(claims),
+        )
+        .returning(Identifier.id)
+    )
+    return list(rows)
+
+
+async def refuse_taken(context: Context, holders: list[Holder]) -> None:
+    """Raises PhoneTaken or EmailTaken; names the holder only to who may see that customer."""
+    if not holders:
+        return
+    holder = min(holders, key=lambda h: h.claim.kind != "phone")
+    problem = PhoneTaken if holder.claim.kind == "phone" else EmailTaken
+    visible = (
+        await context.session.execute(
+            select(Customer.id, Customer.customer_number, Customer.display_name).where(
+                Customer.tenant_org_id == context.tenant.id, Customer.id == holder.customer_id
+            )
+        )
+    ).first()
+    if visible is None:
+        raise problem("A customer outside your scope has it. Ask a manager.")
+    raise problem(
+        f"{visible.customer_number} ({visible.display_name}) has it. "
+        "Use that customer, or upgrade it with POST /api/v1/customers/{id}/upgrade.",
+        customerId=str(visible.id),
+        customerNumber=visible.customer_number,
+    )

@@ -1,0 +1,88 @@
+"""Lists of customers: filters, sorting, keyset pages, and the one search box (SPEC 6)."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import func, literal, select, text, tuple_
+from sqlalchemy.orm import InstrumentedAttribute
+
+from crm_saas.customers.filters import CustomerFilter, conditions
+from crm_saas.customers.models import Customer
+from crm_saas.kit.context import Context
+from crm_saas.kit.paging import read_cursor, write_cursor
+
+TOTAL_CAP = 1000
+SEARCH_RESULTS_MAX = 100
+
+_SORT_COLUMNS: dict[str, tuple[InstrumentedAttribute[Any], type]] = {
+    "createdAt": (Customer.created_at, datetime),
+    "updatedAt": (Customer.updated_at, datetime),
+    "name": (Customer.name_norm, str),
+    "customerNumber": (Customer.customer_seq, int),
+}
+
+
+class Page(NamedTuple):
+    customers: list[Customer]
+    next_cursor: str | None
+    matched_by: dict[UUID, str]
+
+
+async def list_customers(
+    context: Context, wanted: CustomerFilter, *, sort: str, limit: int, cursor: str | None
+) -> Page:
+    """A page by filter and sort order, or, with `search`, by rank."""
+    if wanted.search is not None and wanted.search.strip():
+        return await _search(context, wanted, limit=limit, cursor=cursor)
+    question = wanted.asked() | {"sort": sort}
+    column, kind = _SORT_COLUMNS[sort.lstrip("-")]
+    query = select(Customer).where(*conditions(context, wanted))
+    descending = sort.startswith("-")
+    if cursor is not None:
+        place = read_cursor(context, question, cursor, tuple[kind, UUID])  # type: ignore[valid-type]
+        row, after = tuple_(column, Customer.id), tuple_(literal(place[0]), literal(place[1]))
+        query = query.where(row < after if descending else row > after)
+    order = (column.desc(), Customer.id.desc()) if descending else (column, Customer.id)
+    found = list(await context.session.scalars(query.order_by(*order).limit(limit + 1)))
+    rows, more = found[:limit], len(found) > limit
+    next_cursor = None
+    if more:
+        next_cursor = write_cursor(context, question, [getattr(rows[-1], column.key), rows[-1].id])
+    return Page(rows, next_cursor, {})
+
+
+async def _search(
+    context: Context, wanted: CustomerFilter, *, limit: int, cursor: str | None
+) -> Page:
+    """The best hits of the search function, filtered, in its order; at most a hundred."""
+    question = wanted.asked() | {"sort": "rank"}
+    skipped = read_cursor(context, question, cursor, tuple[int])[0] if cursor else 0
+    hits = (
+        await context.session.execute(
+            text(
+                "select customer_id, matched from search_customers(:tenant, :query, :most) "
+                "with ordinality order by ordinality"
+            ),
+            {"tenant": context.tenant.id, "query": wanted.search, "most": SEARCH_RESULTS_MAX},
+        )
+    ).all()
+    matched_by = {hit.customer_id: hit.matched for hit in hits}
+    found = {
+        customer.id: customer
+        for customer in await context.session.scalars(
+            select(Customer).where(*conditions(context, wanted), Customer.id.in_(list(matched_by)))
+        )
+    }
+    ranked = [found[customer_id] for customer_id in matched_by if customer_id in found]
+    rows = ranked[skipped : skipped + limit]
+    next_cursor = None
+    if len(ranked) > skipped + limit:
+        next_cursor = write_cursor(context, question, [skipped + limit])
+    return Page(rows, next_cursor, matched_by)
+
+
+async def count_customers(context: Context, wanted: CustomerFilter) -> int:
+    """Counts no further than one past the cap, so that asking costs little at any size."""
+    capped = select(Customer.id).where(*conditions(context, wanted)).limit(TOTAL_CAP + 1).subquery()
+    return await context.session.scalar(select(func.count()).select_from(capped)) or 0

@@ -1,0 +1,103 @@
+"""Reads of customers. Each names the tenant, beside the policies that would hold anyway."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from crm_saas.customers.models import Customer
+from crm_saas.customers.schemas import MergedFrom, Statistics
+from crm_saas.kit.context import Context
+from crm_saas.kit.errors import NotFound, PreconditionFailed
+
+MERGE_CHAIN_MAX = 32
+
+
+class CustomerNotFound(NotFound):
+    type, title = "customer-not-found", "There is no such customer"
+
+
+async def find_customer(
+    context: Context, condition: ColumnElement[bool], *, lock: bool = False
+) -> Customer | None:
+    query = select(Customer).where(Customer.tenant_org_id == context.tenant.id, condition)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return (await context.session.scalars(query)).one_or_none()
+
+
+async def access_customer(context: Context, customer_id: UUID, *, lock: bool = False) -> Customer:
+    """The customer, or the one it was merged into: old ids keep working (SPEC 5.3).
+
+    Raises CustomerNotFound alike for an unknown id, another tenant's and one out of scope.
+    """
+    return (await access_merged(context, Customer.id == customer_id, lock=lock))[0]
+
+
+async def access_merged(
+    context: Context, condition: ColumnElement[bool], *, lock: bool = False
+) -> tuple[Customer, MergedFrom | None]:
+    """The survivor, and whom the caller asked for if that was somebody else."""
+    customer = await find_customer(context, condition, lock=lock)
+    asked = customer
+    for _ in range(MERGE_CHAIN_MAX):
+        if customer is None or customer.merged_into is None:
+            break
+        customer = await find_customer(context, Customer.id == customer.merged_into, lock=lock)
+    if customer is None or asked is None:
+        raise CustomerNotFound("No customer of yours has this id. Search by name, phone or number.")
+    if asked is customer:
+        return customer, None
+    return customer, MergedFrom(id=asked.id, customer_number=asked.customer_number)
+
+
+def check_version(customer: Customer, if_match: str | None) -> None:
+    """Raises PreconditionFailed when the sender saw an older version."""
+    if if_match is not None and if_match.strip() not in {"*", etag(customer)}:
+        raise PreconditionFailed(
+            "The customer changed since you read it. Read it again and repeat the change."
+        )
+
+
+def etag(customer: Customer) -> str:
+    return f'"{customer.version}"'
+
+
+async def customer_statistics(context: Context) -> Statistics:
+    """One pass over the tenant's living customers, as far as the actor sees them."""
+    now = datetime.now(UTC)
+    rows = await context.session.execute(
+        select(
+            Customer.profile_status,
+            Customer.status,
+            Customer.customer_type,
+            func.count(),
+            func.count().filter(Customer.created_at >= now - timedelta(days=7)),
+            func.count().filter(Customer.created_at >= now - timedelta(days=30)),
+        )
+        .where(
+            Customer.tenant_org_id == context.tenant.id,
+            Customer.status.in_(("active", "inactive", "blocked")),
+        )
+        .group_by(Customer.profile_status, Customer.status, Customer.customer_type)
+    )
+    counted = Statistics(
+        total=0,
+        by_profile_status={},
+        by_status={},
+        by_customer_type={},
+        created_last_7_days=0,
+        created_last_30_days=0,
+    )
+    for profile, status, kind, count, last_7_days, last_30_days in rows:
+        counted.total += count
+        for group, name in (
+            (counted.by_profile_status, profile),
+            (counted.by_status, status),
+            (counted.by_customer_type, kind),
+        ):
+            group[name] = group.get(name, 0) + count
+        counted.created_last_7_days += last_7_days
+        counted.created_last_30_days += last_30_days
+    return counted

@@ -1,0 +1,227 @@
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Request, Response, delete, get, patch, post
+from litestar.params import Parameter
+from litestar.response import Stream
+
+from crm_saas.audit.queries import list_events
+from crm_saas.audit.schemas import EventList
+from crm_saas.customers import editing, export, listing
+from crm_saas.customers.errors import CustomerBlocked, EmailTaken, PhoneTaken
+from crm_saas.customers.filters import CustomerFilter, SortField
+from crm_saas.customers.models import Customer
+from crm_saas.customers.proofs import prove_phone
+from crm_saas.customers.queries import (
+    CustomerNotFound,
+    access_customer,
+    access_merged,
+    check_version,
+    customer_statistics,
+    etag,
+)
+from crm_saas.customers.schemas import (
+    BlockCustomer,
+    CustomerList,
+    CustomerView,
+    MergedFrom,
+    PatchCustomer,
+    Statistics,
+    VerifyIdentity,
+)
+from crm_saas.customers.views import view_customer
+from crm_saas.kit.context import Context
+from crm_saas.kit.errors import PreconditionFailed
+from crm_saas.kit.paging import LIMIT_DEFAULT, Cursor, Limit
+from crm_saas.kit.problems import problems
+from crm_saas.kit.queries import read_query
+from crm_saas.otp.errors import OtpBudgetExhausted, OtpRefused
+
+IfMatch = Annotated[str | None, Parameter(header="If-Match", max_length=100)]
+
+
+@get("/customers", permission="customers:read", query=CustomerFilter, responses=problems())
+async def list_customers(
+    context: Context,
+    request: Request[Any, Any, Any],
+    sort: SortField = "-createdAt",
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor | None = None,
+    total: bool = False,
+) -> CustomerList:
+    """A page of customers: by `search`, best hits first, or by filters in the order of `sort`."""
+    wanted = read_query(request, CustomerFilter, besides={"sort", "limit", "cursor", "total"})
+    page = await listing.list_customers(context, wanted, sort=sort, limit=limit, cursor=cursor)
+    count = await listing.count_customers(context, wanted) if total else None
+    return CustomerList(
+        items=[
+            view_customer(context, c, matched_by=page.matched_by.get(c.id)) for c in page.customers
+        ],
+        next_cursor=page.next_cursor,
+        total=None if count is None else min(count, listing.TOTAL_CAP),
+        total_is_capped=None if count is None else count > listing.TOTAL_CAP,
+    )
+
+
+@get("/customers/statistics", permission="customers:read", responses=problems())
+async def show_customer_statistics(context: Context) -> Statistics:
+    return await customer_statistics(context)
+
+
+@get(
+    "/customers/export",
+    permission="customers:export",
+    query=CustomerFilter,
+    responses=problems(),
+    media_type="text/csv",
+)
+async def export_customers(
+    context: Context,
+    request: Request[Any, Any, Any],
+    file_format: Annotated[export.Format, Parameter(query="format")] = "csv",
+) -> Stream:
+    """Every customer that the filters leave, as CSV or JSON Lines; the export is recorded."""
+    wanted = read_query(request, CustomerFilter, besides={"format"})
+    chunks: AsyncIterator[bytes] = await export.open_export(context, wanted, file_format)
+    return Stream(
+        chunks,
+        media_type=export.MEDIA_TYPES[file_format],
+        headers={"Content-Disposition": f'attachment; filename="customers.{file_format}"'},
+    )
+
+
+@get(
+    "/customers/{customer_id:uuid}",
+    permission="customers:read",
+    responses=problems(CustomerNotFound),
+)
+async def read_customer(context: Context, customer_id: UUID) -> Response[CustomerView]:
+    """The customer; for one that was merged, the survivor, with `mergedFrom`."""
+    customer, merged_from = await access_merged(context, Customer.id == customer_id)
+    return answer(context, customer, merged_from)
+
+
+@get(
+    "/customers/by-number/{customer_number:str}",
+    permission="customers:read",
+    responses=problems(CustomerNotFound),
+)
+async def read_customer_by_number(context: Context, customer_number: str) -> Response[CustomerView]:
+    """By customer number, such as CUST-00001; numbers of merged customers find the survivor."""
+    customer, merged_from = await access_merged(
+        context, Customer.customer_number == customer_number.strip().upper()
+    )
+    return answer(context, customer, merged_from)
+
+
+@patch(
+    "/customers/{customer_id:uuid}",
+    permission="customers:update",
+    responses=problems(
+        CustomerNotFound, PhoneTaken, EmailTaken, PreconditionFailed, OtpRefused, OtpBudgetExhausted
+    ),
+)
+async def edit_customer(
+    context: Context, customer_id: UUID, data: PatchCustomer, if_match: IfMatch = None
+) -> Response[CustomerView]:
+    verified = await prove_phone(
+        context, data.phone, data.otp_code, data.verification_token, purpose="phone_change"
+    )
+    customer = await access_customer(context, customer_id, lock=True)
+    check_version(customer, if_match)
+    await editing.edit_customer(
+        context, customer, data, verified=verified, claim_phone=data.claim_phone
+    )
+    return answer(context, customer)
+
+
+@delete(
+    "/customers/{customer_id:uuid}",
+    permission="customers:deactivate",
+    status_code=200,
+    responses=problems(CustomerNotFound, CustomerBlocked, PreconditionFailed),
+)
+async def deactivate_customer(
+    context: Context, customer_id: UUID, if_match: IfMatch = None
+) -> Response[CustomerView]:
+    """Deactivates; nothing is deleted. `/reactivate` takes it back."""
+    customer = await access_customer(context, customer_id, lock=True)
+    check_version(customer, if_match)
+    return answer(context, await editing.deactivate_customer(context, customer))
+
+
+@post(
+    "/customers/{customer_id:uuid}/reactivate",
+    permission="customers:deactivate",
+    status_code=200,
+    responses=problems(CustomerNotFound),
+)
+async def reactivate_customer(context: Context, customer_id: UUID) -> Response[CustomerView]:
+    customer = await access_customer(context, customer_id, lock=True)
+    if customer.status == "blocked":
+        context.actor.require("customers:block")
+    return answer(context, await editing.reactivate_customer(context, customer))
+
+
+@post(
+    "/customers/{customer_id:uuid}/block",
+    permission="customers:block",
+    status_code=200,
+    responses=problems(CustomerNotFound),
+)
+async def block_customer(
+    context: Context, customer_id: UUID, data: BlockCustomer
+) -> Response[CustomerView]:
+    customer = await access_customer(context, customer_id, lock=True)
+    return answer(context, await editing.block_customer(context, customer, reason=data.reason))
+
+
+@post(
+    "/customers/{customer_id:uuid}/verify-identity",
+    permission="customers:verify",
+    status_code=200,
+    responses=problems(CustomerNotFound),
+)
+async def verify_identity(
+    context: Context, customer_id: UUID, data: VerifyIdentity
+) -> Response[CustomerView]:
+    customer = await access_customer(context, customer_id, lock=True)
+    return answer(context, await editing.verify_identity(context, customer, how=data.how))
+
+
+@get(
+    "/customers/{customer_id:uuid}/history",
+    permission="customers:read",
+    responses=problems(CustomerNotFound),
+)
+async def read_customer_history(
+    context: Context, customer_id: UUID, limit: Limit = LIMIT_DEFAULT, cursor: Cursor | None = None
+) -> EventList:
+    """What happened to the customer, newest first."""
+    customer = await access_customer(context, customer_id)
+    return await list_events(context, limit=limit, cursor=cursor, customer_id=customer.id)
+
+
+def answer(
+    context: Context,
+    customer: Customer,
+    merged_from: MergedFrom | None = None,
+    *,
+    status_code: int = 200,
+) -> Response[CustomerView]:
+    headers = {"ETag": etag(customer)}
+    if status_code == 201:
+        headers["Location"] = f"/api/v1/customers/{customer.id}"
+    return Response(
+        view_customer(context, customer, merged_from=merged_from),
+        status_code=status_code,
+        headers=headers,
+    )
+
+
+ROUTES = [
+    list_customers, show_customer_statistics, export_customers, read_customer,
+    read_customer_by_number, edit_customer, deactivate_customer, reactivate_customer,
+    block_customer, verify_identity, read_customer_history,
+]  # fmt: skip

@@ -1,0 +1,149 @@
+"""The bodies of the customers' API: create, patch and view are three structs."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from msgspec import UNSET, Meta, UnsetType
+
+from crm_saas.kit.schemas import EmailText, LongText, Name, PhoneText, Struct, Text
+
+ProfileStatus = Literal["guest", "stub", "full"]
+Status = Literal["active", "inactive", "blocked", "merged", "erased"]
+Lifecycle = Literal["new", "repeat", "loyal", "vip", "atRisk", "churned"]
+CustomerType = Literal["individual", "business"]
+CompanySize = Literal["1-10", "11-50", "51-200", "201-500", "501-1000", "1001+"]
+Locale = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$", examples=["ar", "en-GB"])]
+Stage = Annotated[str, Meta(pattern=r"^[a-z][A-Za-z0-9_-]{0,39}$", examples=["lead"])]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", examples=["OMR"])]
+Amount = Annotated[str, Meta(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,4})?$", examples=["12500.000"])]
+HttpsUrl = Annotated[str, Meta(pattern=r"^https://[^\s]+$", max_length=500)]
+
+
+class Money(Struct):
+    """A decimal string with the currency's number of decimals, and its ISO 4217 code."""
+
+    amount: Amount
+    currency: Currency
+
+
+class CustomerFields(Struct):
+    """What may be said of a customer at creation and later. Absent is unchanged, null is empty."""
+
+    name: Name | None | UnsetType = UNSET
+    name2: Name | None | UnsetType = UNSET
+    first_name: Text | None | UnsetType = UNSET
+    last_name: Text | None | UnsetType = UNSET
+    display_name: Name | None | UnsetType = UNSET
+    honorific: Annotated[str, Meta(max_length=40)] | None | UnsetType = UNSET
+    date_of_birth: date | None | UnsetType = UNSET
+    avatar_url: HttpsUrl | None | UnsetType = UNSET
+    locale: Locale | None | UnsetType = UNSET
+    notes: LongText | None | UnsetType = UNSET
+    preferences: dict[str, Any] | UnsetType = UNSET
+    customer_type: CustomerType | UnsetType = UNSET
+    company_name: Text | None | UnsetType = UNSET
+    company_size: CompanySize | None | UnsetType = UNSET
+    industry: Text | None | UnsetType = UNSET
+    annual_revenue: Money | None | UnsetType = UNSET
+    journey_stage: Stage | UnsetType = UNSET
+    assigned_to: UUID | None | UnsetType = UNSET
+    team_id: UUID | None | UnsetType = UNSET
+    phone: PhoneText | None | UnsetType = UNSET
+    email: EmailText | None | UnsetType = UNSET
+
+
+class PatchCustomer(CustomerFields):
+    """A changed phone counts as verified only with `otpCode` or `verificationToken`.
+
+    `claimPhone` moves a phone that another customer holds, as when a number was handed out again;
+    it takes a verified phone.
+    """
+
+    otp_code: Annotated[str, Meta(max_length=20)] | None = None
+    verification_token: Annotated[str, Meta(max_length=1000)] | None = None
+    claim_phone: bool = False
+
+
+class Verification(Struct):
+    """Who verified it, when and how."""
+
+    at: datetime
+    by: str | None
+    how: str | None
+
+
+class MergedFrom(Struct):
+    """The id or number that was asked for, when it belongs to a customer merged into this one."""
+
+    id: UUID
+    customer_number: str
+
+
+class CustomerView(Struct):
+    id: UUID
+    customer_number: str
+    profile_status: ProfileStatus
+    status: Status
+    journey_stage: str
+    lifecycle: Lifecycle
+    customer_type: CustomerType
+    display_name: str
+    name: str | None
+    name2: str | None
+    first_name: str | None
+    last_name: str | None
+    honorific: str | None
+    date_of_birth: date | None
+    avatar_url: str | None
+    locale: str | None
+    notes: str | None
+    preferences: dict[str, Any]
+    company_name: str | None
+    company_size: str | None
+    industry: str | None
+    annual_revenue: Money | None
+    phone: str | None
+    phone_verified: bool
+    phone_verification: Verification | None
+    email: str | None
+    email_verified: bool
+    email_verification: Verification | None
+    identity_verified: bool
+    identity_verification: Verification | None
+    customer_since: datetime | None
+    assigned_to: UUID | None
+    team_id: UUID | None
+    expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    merged_from: MergedFrom | None = None
+    matched_by: str | None = None
+
+
+class CustomerList(Struct):
+    """`total` only where `total=true` asked for it; `totalIsCapped` means that there are more."""
+
+    items: list[CustomerView]
+    next_cursor: str | None
+    total: int | None = None
+    total_is_capped: bool | None = None
+
+
+class Statistics(Struct):
+    total: int
+    by_profile_status: dict[str, int]
+    by_status: dict[str, int]
+    by_customer_type: dict[str, int]
+    created_last_7_days: int
+    created_last_30_days: int
+
+
+class VerifyIdentity(Struct):
+    """`how`: what was looked at, such as `passport` or `national id`."""
+
+    how: Annotated[str, Meta(min_length=2, max_length=100)]
+
+
+class BlockCustomer(Struct):
+    reason: Annotated[str, Meta(min_length=1, max_length=500)]

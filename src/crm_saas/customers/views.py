@@ -1,0 +1,54 @@
+"""A customer as the API shows it, masked for roles that may not see contact data whole."""
+
+from datetime import datetime
+from typing import Any
+
+from crm_saas.customers.fields import money_of
+from crm_saas.customers.models import Customer
+from crm_saas.customers.schemas import CustomerView, MergedFrom, Verification
+from crm_saas.kit.context import Context
+from crm_saas.kit.emails import mask_email
+from crm_saas.kit.phones import mask_phone
+
+_SAME = (
+    "id", "customer_number", "profile_status", "status", "journey_stage", "lifecycle",
+    "customer_type", "display_name", "name", "name2", "first_name", "last_name", "honorific",
+    "date_of_birth", "avatar_url", "locale", "notes", "preferences", "company_name",
+    "company_size", "industry", "customer_since", "assigned_to", "team_id", "expires_at",
+    "created_at", "updated_at",
+)  # fmt: skip
+
+
+def view_customer(
+    context: Context,
+    customer: Customer,
+    *,
+    merged_from: MergedFrom | None = None,
+    matched_by: str | None = None,
+) -> CustomerView:
+    whole = context.actor.may("customers:unmask")
+    phone, email = customer.phone, customer.email
+    return CustomerView(
+        **{name: getattr(customer, name) for name in _SAME},
+        phone=phone if whole or phone is None else mask_phone(phone),
+        email=email if whole or email is None else mask_email(email),
+        annual_revenue=money_of(customer.annual_revenue_minor, customer.annual_revenue_currency),
+        merged_from=merged_from,
+        matched_by=matched_by,
+        **_verification(customer, "phone"),
+        **_verification(customer, "email"),
+        **_verification(customer, "identity"),
+    )
+
+
+def _verification(customer: Customer, what: str) -> dict[str, Any]:
+    at: datetime | None = getattr(customer, f"{what}_verified_at")
+    return {
+        f"{what}_verified": at is not None,
+        f"{what}_verification": at
+        and Verification(
+            at=at,
+            by=getattr(customer, f"{what}_verified_by"),
+            how=getattr(customer, f"{what}_verified_how"),
+        ),
+    }

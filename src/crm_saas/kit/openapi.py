@@ -1,0 +1,249 @@
+"""The OpenAPI 3.1 document: what Litestar finds in the routes, and what it cannot know.
+
+Litestar's schemas lose the bounds inside unions and show `UNSET` as a union of one, so those of
+the structs come from msgspec, which also decodes them.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.spec import Components, OpenAPI, SecurityScheme, Tag
+from litestar.utils.helpers import unwrap_partial
+
+from crm_saas.kit.context import ANY_CREDENTIAL
+from crm_saas.kit.errors import Problem, UnsupportedMediaType
+from crm_saas.kit.idempotency import (
+    KEY_LENGTH_MAX,
+    IdempotencyKeyInFlight,
+    IdempotencyKeyReused,
+)
+from crm_saas.kit.openapi_schemas import component_schemas, tidy, without_null
+from crm_saas.kit.problems import PROBLEM_BASE, PROBLEM_MEDIA_TYPE
+from crm_saas.kit.reference_page import DocumentPlugin, PagePlugin, reference_router
+
+Json = dict[str, Any]
+
+METHODS = ("get", "post", "put", "patch", "delete")
+
+PARAMETERS: dict[str, Json] = {
+    "Tenant": {
+        "name": "X-Tenant",
+        "in": "header",
+        "description": "The tenant's slug. Only a staff member of several tenants has to send it; "
+        "a credential of another tenant is refused.",
+        "schema": {"type": "string", "maxLength": 63},
+        "example": "corner-shop",
+    },
+    "IdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "Makes the request safe to send again after a lost connection: the stored "
+        "answer comes back with `Idempotency-Replayed: true`. A new key for each new request.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH_MAX},
+        "example": "till-4-2026-11-20-000123",
+    },
+    "IfMatch": {
+        "name": "If-Match",
+        "in": "header",
+        "description": "The `ETag` of the last answer: 412 if somebody changed it since.",
+        "schema": {"type": "string"},
+        "example": '"7"',
+    },
+}
+HEADERS: dict[str, Json] = {
+    "ETag": {
+        "description": "The version, for `If-Match`.",
+        "schema": {"type": "string"},
+    },
+    "RetryAfter": {
+        "description": "Seconds to wait before the next attempt.",
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "IdempotencyReplayed": {
+        "description": "`true` where the answer is the stored one of the first request.",
+        "schema": {"type": "string", "const": "true"},
+    },
+}
+_BEARER = SecurityScheme(
+    type="http",
+    scheme="bearer",
+    description="An API key of the tenant, or the session token of a staff member.",
+)
+_PROBLEM_EXAMPLE = {
+    "type": PROBLEM_BASE + "invalid-input",
+    "title": "Some fields are not valid",
+    "status": 422,
+    "detail": "phone: is not a phone number",
+    "instance": "/api/v1/customers",
+    "requestId": "01936c5e-8b1c-7cc0-9d0f-3d8a2a6f1b7e",
+    "errors": [{"field": "phone", "message": "is not a phone number", "code": "invalid"}],
+}
+
+
+def openapi_config(
+    *,
+    title: str,
+    version: str,
+    description: str,
+    tags: Mapping[str, Tag],
+    examples: Mapping[str, object],
+) -> OpenAPIConfig:
+    """`tags` by slice; `examples` of request bodies by operation id, the handler's name."""
+    handlers: dict[str, HTTPRouteHandler] = {}
+
+    def operation_id(handler: HTTPRouteHandler, *_: object) -> str:
+        handlers[handler.handler_name] = handler
+        return handler.handler_name
+
+    config = _Config(
+        title=title,
+        version=version,
+        description=description,
+        tags=list(tags.values()),
+        components=Components(security_schemes={"bearer": _BEARER}),
+        security=[{"bearer": []}],
+        use_handler_docstrings=True,
+        operation_id_creator=operation_id,
+        openapi_router=reference_router(),
+        render_plugins=[PagePlugin(title), DocumentPlugin()],
+    )
+    config.finish = _Finish(handlers, tags, examples)
+    return config
+
+
+@dataclasses.dataclass(frozen=True)
+class _Finish:
+    """Adds to the document of Litestar what the middleware does for every route."""
+
+    handlers: Mapping[str, HTTPRouteHandler]
+    tags: Mapping[str, Tag]
+    examples: Mapping[str, object]
+
+    def __call__(self, document: Json) -> Json:
+        components = document["components"]
+        components["schemas"] = component_schemas(self.handlers.values())
+        components["schemas"]["ProblemBody"]["examples"] = [_PROBLEM_EXAMPLE]
+        components["parameters"] = PARAMETERS
+        components["headers"] = HEADERS
+        for path in document["paths"].values():
+            operations = {method: path[method] for method in METHODS if method in path}
+            versioned = any("412" in operation["responses"] for operation in operations.values())
+            for method, operation in operations.items():
+                self._finish_operation(method, operation)
+                if versioned and method in {"get", "put", "patch"}:
+                    _add_header(operation, "ETag", "ETag", statuses="2")
+        return document
+
+    def _finish_operation(self, method: str, operation: Json) -> None:
+        name = operation["operationId"]
+        handler = self.handlers[name]
+        slice_name = slice_of(handler)
+        tag = self.tags.get(slice_name)
+        operation["tags"] = [tag.name if tag else slice_name.capitalize()]
+        operation["summary"] = name.replace("_", " ").capitalize()
+        operation.pop("deprecated", None)
+        for status, response in operation["responses"].items():
+            if not response.get("headers"):
+                response.pop("headers", None)
+            if response["description"] == HTTPStatus(int(status)).description:
+                response["description"] = HTTPStatus(int(status)).phrase
+        tidy(operation)
+        _finish_body(handler, operation, self.examples.get(name))
+        if handler.opt.get("public"):
+            operation["security"] = []
+        else:
+            _add_credential(handler.opt["permission"], operation)
+            if method == "post":
+                _add_idempotency(operation)
+        if "412" in operation["responses"]:
+            _add_parameter(operation, "IfMatch")
+        _add_header(operation, "Retry-After", "RetryAfter", statuses=("429", "503"))
+        operation["responses"] = dict(sorted(operation["responses"].items()))
+
+
+class _Document(OpenAPI):
+    finish: _Finish
+
+    def to_schema(self) -> Json:
+        return self.finish(super().to_schema())
+
+
+class _Config(OpenAPIConfig):
+    finish: _Finish
+
+    def to_openapi_schema(self) -> OpenAPI:
+        found = super().to_openapi_schema()
+        values = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
+        document = _Document(**values)
+        document.finish = self.finish
+        return document
+
+
+def slice_of(handler: HTTPRouteHandler) -> str:
+    """`otp` for a handler in crm_saas.otp.routes, `health` for one in crm_saas.kit.health."""
+    _, package, *rest = unwrap_partial(handler.fn).__module__.split(".")
+    return str(rest[0] if package == "kit" else package)
+
+
+def _finish_body(handler: HTTPRouteHandler, operation: Json, example: object) -> None:
+    if handler.opt.get("form"):
+        form = {"type": "object", "additionalProperties": {"type": "string"}}
+        content = {"application/x-www-form-urlencoded": {"schema": form}}
+        operation["requestBody"] = {"required": True, "content": content}
+        return
+    body = operation.get("requestBody")
+    if body is None:
+        return
+    if handler.parsed_fn_signature.parameters["data"].has_default:
+        body["required"] = False
+    for media in body["content"].values():
+        media["schema"] = without_null(media["schema"])
+        if example is not None:
+            media["example"] = example
+    _add_problem(operation, UnsupportedMediaType)
+
+
+def _add_credential(permission: str, operation: Json) -> None:
+    needed = "any credential" if permission == ANY_CREDENTIAL else f"permission `{permission}`"
+    parts = (operation.get("description"), f"Needs {needed}.")
+    operation["description"] = "\n\n".join(part for part in parts if part)
+    _add_parameter(operation, "Tenant")
+
+
+def _add_idempotency(operation: Json) -> None:
+    _add_parameter(operation, "IdempotencyKey")
+    _add_problem(operation, IdempotencyKeyReused)
+    _add_problem(operation, IdempotencyKeyInFlight)
+    _add_header(operation, "Idempotency-Replayed", "IdempotencyReplayed", statuses="2")
+
+
+def _add_parameter(operation: Json, component: str) -> None:
+    """Unless the route declares it itself."""
+    name = PARAMETERS[component]["name"].lower()
+    parameters = operation.setdefault("parameters", [])
+    if all(parameter.get("name", "").lower() != name for parameter in parameters):
+        parameters.append({"$ref": f"#/components/parameters/{component}"})
+
+
+def _add_problem(operation: Json, kind: type[Problem]) -> None:
+    line = f"`{kind.type}`: {kind.title}"
+    schema = {"$ref": "#/components/schemas/ProblemBody"}
+    response = operation["responses"].setdefault(
+        str(kind.status), {"description": "", "content": {PROBLEM_MEDIA_TYPE: {"schema": schema}}}
+    )
+    if kind.type not in response["description"]:
+        response["description"] = "; ".join(filter(None, (response["description"], line)))
+
+
+def _add_header(
+    operation: Json, name: str, component: str, *, statuses: str | tuple[str, ...]
+) -> None:
+    for status, response in operation["responses"].items():
+        if status.startswith(statuses):
+            response.setdefault("headers", {}).setdefault(
+                name, {"$ref": f"#/components/headers/{component}"}
+            )

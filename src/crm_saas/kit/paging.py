@@ -1,0 +1,56 @@
+"""Keyset pages: an opaque cursor that says where the last page ended.
+
+A cursor is signed together with the tenant and the question that it belongs to: one that was made
+for another tenant, filter or sort order is refused instead of answering something else.
+"""
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from crm_saas.kit.context import Context
+from crm_saas.kit.crypto import KeyRing
+from crm_saas.kit.errors import InvalidInput
+
+LIMIT_DEFAULT = 50
+LIMIT_MAX = 200
+Limit = Annotated[int, Meta(ge=1, le=LIMIT_MAX)]
+Cursor = Annotated[str, Meta(max_length=1000)]
+
+_TAG_BYTES = 16
+T = TypeVar("T")
+
+
+def write_cursor(context: Context, question: Mapping[str, Any], place: Sequence[Any]) -> str:
+    """`place` holds the sort values of the last row shown."""
+    content = msgspec.json.encode(list(place))
+    return urlsafe_b64encode(_tag(context, question, content) + content).rstrip(b"=").decode()
+
+
+def read_cursor(
+    context: Context, question: Mapping[str, Any], cursor: str, place_type: type[T]
+) -> T:
+    """Raises InvalidInput for a cursor of another tenant, filter or order."""
+    try:
+        raw = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
+        tag, content = raw[:_TAG_BYTES], raw[_TAG_BYTES:]
+        if hmac.compare_digest(tag, _tag(context, question, content)):
+            return msgspec.json.decode(content, type=place_type)
+    except (ValueError, msgspec.MsgspecError):
+        pass
+    raise InvalidInput.of(
+        "cursor",
+        "is not one that this list gave out for these filters; start again without it",
+        "cursor",
+    )
+
+
+def _tag(context: Context, question: Mapping[str, Any], content: bytes) -> bytes:
+    asked = msgspec.json.encode([context.tenant.id, dict(question)], order="sorted", enc_hook=str)
+    key = KeyRing.from_settings(context.settings).subkey("cursor")
+    return hmac.new(key, asked + b"\x00" + content, hashlib.sha256).digest()[:_TAG_BYTES]

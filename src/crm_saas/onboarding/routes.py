@@ -1,0 +1,91 @@
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Response, post
+from litestar.params import Parameter
+
+from crm_saas.customers.errors import (
+    EmailTaken,
+    PhoneNotVerified,
+    PhoneTaken,
+    ProfileNeverGoesBack,
+)
+from crm_saas.customers.queries import CustomerNotFound
+from crm_saas.customers.routes import answer
+from crm_saas.customers.schemas import CustomerView
+from crm_saas.kit.context import Context
+from crm_saas.kit.errors import PreconditionFailed
+from crm_saas.kit.idempotency import IdempotencyKeyInFlight, IdempotencyKeyReused
+from crm_saas.kit.problems import problems
+from crm_saas.onboarding import service
+from crm_saas.onboarding.schemas import (
+    Batch,
+    BatchOutcomes,
+    CreateCustomer,
+    FindOrCreate,
+    Found,
+    UpgradeCustomer,
+)
+from crm_saas.otp.errors import OtpBudgetExhausted, OtpRefused
+
+
+@post(
+    "/customers",
+    permission="customers:create",
+    responses=problems(PhoneTaken, EmailTaken, PhoneNotVerified, OtpRefused, OtpBudgetExhausted),
+)
+async def create_customer(context: Context, data: CreateCustomer) -> Response[CustomerView]:
+    """Creates a guest, a stub or a full customer, with a number and in one transaction."""
+    customer = await service.onboard_customer(context, data)
+    return answer(context, customer, status_code=201)
+
+
+@post(
+    "/customers/{customer_id:uuid}/upgrade",
+    permission="customers:update",
+    status_code=200,
+    responses=problems(
+        CustomerNotFound,
+        PhoneTaken,
+        EmailTaken,
+        ProfileNeverGoesBack,
+        PreconditionFailed,
+        PhoneNotVerified,
+        OtpRefused,
+        OtpBudgetExhausted,
+    ),
+)
+async def upgrade_customer(
+    context: Context,
+    customer_id: UUID,
+    data: UpgradeCustomer,
+    if_match: Annotated[str | None, Parameter(header="If-Match", max_length=100)] = None,
+) -> Response[CustomerView]:
+    """Moves a guest to stub or full, a stub to full; never back."""
+    return answer(context, await service.upgrade(context, customer_id, data, if_match))
+
+
+@post(
+    "/customers/find-or-create",
+    permission="customers:create",
+    status_code=200,
+    responses=problems(PhoneTaken, EmailTaken),
+)
+async def find_or_create_customer(context: Context, data: FindOrCreate) -> Response[Found]:
+    """The till's one call: 201 `created`, 200 `matched` or `ambiguous`."""
+    found = await service.find_or_create(context, data)
+    return Response(found, status_code=201 if found.outcome == "created" else 200)
+
+
+@post(
+    "/customers/batch",
+    permission="customers:create",
+    status_code=200,
+    responses=problems(IdempotencyKeyReused, IdempotencyKeyInFlight),
+)
+async def create_customer_batch(context: Context, data: Batch) -> BatchOutcomes:
+    """Find-or-create for what a till collected offline, each row in its own transaction."""
+    return BatchOutcomes(outcomes=await service.run_batch(context, data.rows))
+
+
+ROUTES = [create_customer, upgrade_customer, find_or_create_customer, create_customer_batch]

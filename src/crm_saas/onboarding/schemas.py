@@ -1,0 +1,76 @@
+"""The bodies of a customer's ways in."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from msgspec import UNSET, Meta, UnsetType
+
+from crm_saas.addresses.schemas import CreateAddress
+from crm_saas.customers.schemas import CustomerFields, CustomerView, ProfileStatus
+from crm_saas.kit.schemas import Struct
+
+OtpCode = Annotated[str, Meta(max_length=20, examples=["123456"])]
+VerificationToken = Annotated[str, Meta(max_length=1000)]
+BATCH_ROWS_MAX = 100
+
+
+class CreateCustomer(CustomerFields):
+    """A guest has no phone; a stub has a name and a phone; a full profile has a verified phone.
+
+    `claimPhone` takes a phone that was verified just now from the customer who holds it, as when
+    a number was handed out again; that customer keeps the rest.
+    """
+
+    type: ProfileStatus = "stub"
+    otp_code: OtpCode | None = None
+    verification_token: VerificationToken | None = None
+    claim_phone: bool = False
+    addresses: Annotated[list[CreateAddress], Meta(max_length=10)] | UnsetType = UNSET
+
+
+class UpgradeCustomer(CustomerFields):
+    type: Literal["stub", "full"] = "full"
+    otp_code: OtpCode | None = None
+    verification_token: VerificationToken | None = None
+    claim_phone: bool = False
+    addresses: Annotated[list[CreateAddress], Meta(max_length=10)] | UnsetType = UNSET
+
+
+class FindOrCreate(CustomerFields):
+    """Found by phone, else by e-mail; otherwise a stub is made of what was sent."""
+
+
+class BatchRow(FindOrCreate, kw_only=True):
+    """What a till collected while it was offline; the key makes sending it twice harmless."""
+
+    idempotency_key: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class Batch(Struct):
+    rows: Annotated[list[BatchRow], Meta(min_length=1, max_length=BATCH_ROWS_MAX)]
+
+
+class Found(Struct):
+    """`created` and `matched` have a customer; `ambiguous` has candidates, one for each clue."""
+
+    outcome: Literal["created", "matched", "ambiguous"]
+    matched_by: Literal["phone", "email"] | None = None
+    customer: CustomerView | None = None
+    candidates: list[CustomerView] = []
+
+
+class BatchOutcome(Struct):
+    """`refused` has the problem; its row left no trace and may be sent again under its key."""
+
+    idempotency_key: str
+    outcome: Literal["created", "matched", "ambiguous", "refused"]
+    matched_by: Literal["phone", "email"] | None = None
+    customer_id: UUID | None = None
+    customer_number: str | None = None
+    candidates: list[UUID] = []
+    replayed: bool = False
+    problem: dict[str, Any] | None = None
+
+
+class BatchOutcomes(Struct):
+    outcomes: list[BatchOutcome]

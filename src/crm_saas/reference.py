@@ -1,0 +1,44 @@
+"""The words of the API reference; kit/openapi.py makes the document."""
+
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.spec import Tag
+
+from crm_saas.examples import EXAMPLES
+from crm_saas.kit import openapi
+
+DESCRIPTION = """
+Customers of many businesses, each behind its own wall: a credential belongs to one tenant and
+never sees another's rows.
+
+- **Credentials.** `Authorization: Bearer <key>`, with an API key or the token of
+  `POST /api/v1/auth/login`. Enter one under *Authorize* to try requests on this page.
+- **Tenants.** The credential names the tenant. `X-Tenant` is for staff of several.
+- **Lost connections.** Send an `Idempotency-Key` with a POST, and send the same request again:
+  it happens once.
+- **Changes at the same time.** Send the `ETag` of your last read as `If-Match`.
+- **Errors** are `application/problem+json` (RFC 9457): act on `type`, show `detail`, mark
+  `errors[].field`. Nothing is saved when the status is 400 or more.
+- **Support.** Every answer carries `X-Request-Id`; the logs know it.
+- **Bodies** are JSON in UTF-8. A field that is absent stays as it is, `null` empties it, one
+  that nobody knows is refused.
+""".strip()
+
+TAGS = {
+    "customers": Tag("Customers", "Guests, stubs and full profiles, from the till to the archive."),
+    "otp": Tag("One-time codes", "Proof that a phone is in the customer's hand."),
+    "addresses": Tag("Addresses", "Places, the default one, and their verification."),
+    "merges": Tag("Merges", "Duplicates found, made one, and taken apart again."),
+    "audit": Tag("Audit", "Who did what, and when."),
+    "access": Tag("Access", "Keys, staff, teams and sessions."),
+    "health": Tag("Health", "For probes."),
+}
+
+
+def openapi_config() -> OpenAPIConfig:
+    return openapi.openapi_config(
+        title="crm_saas",
+        version="1",
+        description=DESCRIPTION,
+        tags=TAGS,
+        examples=EXAMPLES,
+    )

@@ -1,0 +1,101 @@
+"""Starting and stopping the product's processes."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import uvicorn
+
+from crm_saas import demo
+from crm_saas.app import create_app
+from crm_saas.kit.embedded import EmbeddedPostgres
+from crm_saas.kit.logs import configure_logs
+from crm_saas.kit.schema import ROOT, migrate
+from crm_saas.kit.settings import Settings
+
+GRACE_SECONDS = 20
+
+
+class CannotRun(RuntimeError):
+    """Why the product cannot start here, and what to do."""
+
+
+def data_folder() -> Path:
+    """Where `make run` keeps its database: `CRM_DATA`, else `.data` beside the README."""
+    return Path(os.environ.get("CRM_DATA") or ROOT / ".data")
+
+
+def up(*, host: str, port: int) -> None:
+    """PostgreSQL, migrations, demo tenants, API and worker in this process, until Ctrl-C."""
+    configure_logs(production=False)
+    _refuse_taken_port(host, port)
+    with _database():
+        settings = Settings.from_environment()
+        click.echo("Bringing the database up to date …")
+        migrate(settings)
+        keys = asyncio.run(demo.ensure(settings, data_folder()))
+        demo.announce(keys, f"http://{host}:{port}")
+        uvicorn.run(
+            create_app(settings, with_worker=True),
+            host=host,
+            port=port,
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+    click.echo("Stopped.")
+
+
+@contextmanager
+def _database() -> Iterator[None]:
+    """The server that DATABASE_URL names, or one of our own for as long as the block runs."""
+    if os.environ.get("DATABASE_URL"):
+        yield
+        return
+    click.echo(f"Starting PostgreSQL in {data_folder()} …")
+    with EmbeddedPostgres(data_folder()) as postgres:
+        os.environ["DATABASE_URL"] = postgres.url
+        yield
+        click.echo("Stopping PostgreSQL …")
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CannotRun(
+                f"Port {port} on {host} cannot be used ({error.strerror}). "
+                f"Stop what uses it, or choose another: PORT={port + 1} make run"
+            ) from error
+
+
+def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
+    """The API alone; a worker process serves the jobs."""
+    configure_logs(production=settings.environment == "production")
+    if workers == 1:
+        _refuse_taken_port(host, port)
+    uvicorn.run(
+        "crm_saas.running:application",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+def application() -> object:
+    """What each worker process of `serve` runs."""
+    settings = Settings.from_environment()
+    configure_logs(production=settings.environment == "production")
+    return create_app(settings)

@@ -1,0 +1,93 @@
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crm_saas.customers.folding import fold_text
+from crm_saas.customers.similarity import Profile, score_pair, skeleton
+
+
+@pytest.mark.parametrize(
+    ("latin", "arabic"),
+    [
+        ("Mohammed", "محمد"),
+        ("Muhammad", "مُحَمَّد"),
+        ("Khalid", "خالد"),
+        ("Fatimah", "فاطمة"),
+        ("Fatma", "فاطمه"),
+        ("Yousuf", "يوسف"),
+        ("Abdullah", "عبدالله"),
+        ("Zadjali", "زدجالي"),
+        ("Shukaili", "شكيلي"),
+        ("Ghanim", "غانم"),
+        ("Qasim", "قاسم"),
+    ],
+)
+def test_both_scripts_have_one_skeleton(latin: str, arabic: str) -> None:
+    assert skeleton(fold_text(latin)) == skeleton(fold_text(arabic))
+
+
+def test_one_person_spelled_twice_scores_above_two_people() -> None:
+    salim = Profile(name="Salim Al Balushi", phone="+96890123456")
+    again = Profile(name="Saleem Al-Balushi", phone="+96890123456")
+    cousin = Profile(name="Khalid Al Balushi", phone="+96890999999")
+    assert score_pair(salim, again).score > 0.9
+    assert score_pair(salim, cousin).score < 0.3
+
+
+def test_evidence_names_its_grounds() -> None:
+    born = date(1990, 3, 4)
+    a = Profile(
+        name="Salim Al Harthy", email="Salim.H@example.om", birth_date=born, company="Al Noor LLC"
+    )
+    b = Profile(
+        name2="سالم الحارثي", email="salim.h@example.om", birth_date=born, company="AL NOOR llc"
+    )
+    kinds = [ground.kind for ground in score_pair(a, b).evidence]
+    assert kinds == ["email", "transliteration", "birth_date", "company"]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "kind"),
+    [
+        (Profile(phone="+96890123456"), Profile(phone="+97190123456"), "phone_ending"),
+        (Profile(email="salim.h@a.om"), Profile(email="salim.h+x@b.om"), "email_name"),
+        (Profile(name="Balushi Salim"), Profile(name="Salim Balushi"), "name"),
+        (Profile(name="أحمد الكندي"), Profile(name2="احمد الكندى"), "name"),
+        (Profile(birth_date=date(1990, 3, 4)), Profile(birth_date=date(1990, 4, 3)), "birth_date"),
+    ],
+)
+def test_each_ground_is_found(a: Profile, b: Profile, kind: str) -> None:
+    assert [ground.kind for ground in score_pair(a, b).evidence] == [kind]
+
+
+def test_a_shared_mailbox_and_nothing_at_all_are_no_grounds() -> None:
+    shared = score_pair(Profile(email="info@a.om"), Profile(email="info@b.om"))
+    assert (shared.score, shared.evidence) == (0, [])
+    assert score_pair(Profile(), Profile(name="Salim")).score == 0
+
+
+def test_another_date_of_birth_speaks_against() -> None:
+    father = Profile(name="Salim Al Balushi", birth_date=date(1960, 1, 2))
+    namesake = Profile(name="Salim Al Balushi", birth_date=date(1999, 1, 2))
+    same = Profile(name="Salim Al Balushi")
+    assert score_pair(father, namesake).score < score_pair(father, same).score
+
+
+_profiles = st.builds(
+    Profile,
+    name=st.none() | st.text(max_size=40),
+    name2=st.none() | st.text(alphabet="محمدسالعيةأ ", max_size=20),
+    phone=st.none() | st.from_regex(r"\+9689[0-9]{7}", fullmatch=True),
+    email=st.none() | st.emails(),
+    birth_date=st.none() | st.dates(),
+    company=st.none() | st.text(max_size=20),
+)
+
+
+@given(_profiles, _profiles)
+def test_scores_are_symmetric_and_bounded(a: Profile, b: Profile) -> None:
+    suggestion = score_pair(a, b)
+    assert 0 <= suggestion.score <= 1
+    assert suggestion.score == score_pair(b, a).score
