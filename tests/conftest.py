@@ -25,6 +25,7 @@ from crm_saas.kit.schema import migrate
 from crm_saas.kit.settings import Settings
 from crm_saas.worker import open_queue
 
+DROP_ATTEMPTS_MAX = 100
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
@@ -96,7 +97,20 @@ def _database(owner_url: str, purpose: str, template: str | None = None) -> Iter
         try:
             yield admin_url.set(database=name).render_as_string(hide_password=False)
         finally:
-            connection.execute(f"drop database {name} with (force)".encode())
+            _drop(connection, name)
+
+
+def _drop(connection: psycopg.Connection, name: str) -> None:
+    """Closed connections take a moment to end; ones that were left open are the test's fault."""
+    for attempt in range(DROP_ATTEMPTS_MAX):
+        try:
+            connection.execute(f"drop database {name}".encode())
+        except psycopg.errors.ObjectInUse:
+            if attempt == DROP_ATTEMPTS_MAX - 1:
+                raise
+            connection.execute("select pg_sleep(0.05)")
+        else:
+            return
 
 
 @pytest.fixture(scope="session")

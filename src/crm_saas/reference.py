@@ -23,8 +23,11 @@ never sees another's rows.
   that nobody knows is refused.
 """.strip()
 
+_CUSTOMERS = Tag("Customers", "Guests, stubs and full profiles, from the till to the archive.")
+
 TAGS = {
-    "customers": Tag("Customers", "Guests, stubs and full profiles, from the till to the archive."),
+    "customers": _CUSTOMERS,
+    "onboarding": _CUSTOMERS,
     "otp": Tag("One-time codes", "Proof that a phone is in the customer's hand."),
     "addresses": Tag("Addresses", "Places, the default one, and their verification."),
     "merges": Tag("Merges", "Duplicates found, made one, and taken apart again."),

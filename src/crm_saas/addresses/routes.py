@@ -2,7 +2,7 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import Response, delete, get, patch, post
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, Parameter, QueryParameter
 
 from crm_saas.addresses import near, queries, service, verification
 from crm_saas.addresses.errors import AlreadyDecided, TooManyAddresses
@@ -33,7 +33,7 @@ from crm_saas.kit.problems import problems
 OF_CUSTOMER = "/customers/{customer_id:uuid}/addresses"
 ONE = OF_CUSTOMER + "/{address_id:uuid}"
 
-IfMatch = Annotated[str | None, Parameter(header="If-Match", max_length=1000, required=False)]
+IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", max_length=1000, required=False)]
 Near = Annotated[int, Parameter(ge=1, le=near.LIMIT_MAX)]
 
 
@@ -159,7 +159,7 @@ async def find_near(
     context: Context,
     latitude: Annotated[float, Parameter(ge=-90, le=90)],
     longitude: Annotated[float, Parameter(ge=-180, le=180)],
-    radius_km: Annotated[float, Parameter(query="radiusKm", gt=0, le=near.RADIUS_KM_MAX)] = 10,
+    radius_km: Annotated[float, QueryParameter(name="radiusKm", gt=0, le=near.RADIUS_KM_MAX)] = 10,
     limit: Near = 20,
 ) -> NearAddressList:
     """The addresses within a radius, the nearest first."""

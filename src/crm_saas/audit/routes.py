@@ -3,7 +3,7 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from crm_saas.audit.queries import list_events
 from crm_saas.audit.schemas import EventList
@@ -18,10 +18,10 @@ async def read_audit_trail(
     limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor | None = None,
     kind: str | None = None,
-    customer_id: Annotated[UUID | None, Parameter(query="customerId")] = None,
-    actor_id: Annotated[UUID | None, Parameter(query="actorId")] = None,
-    at_from: Annotated[datetime | None, Parameter(query="from")] = None,
-    at_before: Annotated[datetime | None, Parameter(query="before")] = None,
+    customer_id: Annotated[UUID | None, QueryParameter(name="customerId")] = None,
+    actor_id: Annotated[UUID | None, QueryParameter(name="actorId")] = None,
+    at_from: Annotated[datetime | None, QueryParameter(name="from")] = None,
+    at_before: Annotated[datetime | None, QueryParameter(name="before")] = None,
 ) -> EventList:
     """Every change and every sensitive read, newest first."""
     return await list_events(

@@ -3,7 +3,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Request, Response, delete, get, patch, post
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Stream
 
 from crm_saas.audit.queries import list_events
@@ -38,7 +38,7 @@ from crm_saas.kit.problems import problems
 from crm_saas.kit.queries import read_query
 from crm_saas.otp.errors import OtpBudgetExhausted, OtpRefused
 
-IfMatch = Annotated[str | None, Parameter(header="If-Match", max_length=100)]
+IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", max_length=100)]
 
 
 @get("/customers", permission="customers:read", query=CustomerFilter, responses=problems())
@@ -79,7 +79,7 @@ async def show_customer_statistics(context: Context) -> Statistics:
 async def export_customers(
     context: Context,
     request: Request[Any, Any, Any],
-    file_format: Annotated[export.Format, Parameter(query="format")] = "csv",
+    file_format: Annotated[export.Format, QueryParameter(name="format")] = "csv",
 ) -> Stream:
     """Every customer that the filters leave, as CSV or JSON Lines; the export is recorded."""
     wanted = read_query(request, CustomerFilter, besides={"format"})

@@ -29,6 +29,7 @@ Json = dict[str, Any]
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
+# Without examples: the page would send them along with every try.
 PARAMETERS: dict[str, Json] = {
     "Tenant": {
         "name": "X-Tenant",
@@ -36,7 +37,6 @@ PARAMETERS: dict[str, Json] = {
         "description": "The tenant's slug. Only a staff member of several tenants has to send it; "
         "a credential of another tenant is refused.",
         "schema": {"type": "string", "maxLength": 63},
-        "example": "corner-shop",
     },
     "IdempotencyKey": {
         "name": "Idempotency-Key",
@@ -44,14 +44,12 @@ PARAMETERS: dict[str, Json] = {
         "description": "Makes the request safe to send again after a lost connection: the stored "
         "answer comes back with `Idempotency-Replayed: true`. A new key for each new request.",
         "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH_MAX},
-        "example": "till-4-2026-11-20-000123",
     },
     "IfMatch": {
         "name": "If-Match",
         "in": "header",
         "description": "The `ETag` of the last answer: 412 if somebody changed it since.",
         "schema": {"type": "string"},
-        "example": '"7"',
     },
 }
 HEADERS: dict[str, Json] = {
@@ -103,7 +101,7 @@ def openapi_config(
         title=title,
         version=version,
         description=description,
-        tags=list(tags.values()),
+        tags=list({tag.name: tag for tag in tags.values()}.values()),
         components=Components(security_schemes={"bearer": _BEARER}),
         security=[{"bearer": []}],
         use_handler_docstrings=True,

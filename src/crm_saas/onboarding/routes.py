@@ -2,7 +2,7 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import Response, post
-from litestar.params import Parameter
+from litestar.params import HeaderParameter
 
 from crm_saas.customers.errors import (
     EmailTaken,
@@ -59,7 +59,7 @@ async def upgrade_customer(
     context: Context,
     customer_id: UUID,
     data: UpgradeCustomer,
-    if_match: Annotated[str | None, Parameter(header="If-Match", max_length=100)] = None,
+    if_match: Annotated[str | None, HeaderParameter(name="If-Match", max_length=100)] = None,
 ) -> Response[CustomerView]:
     """Moves a guest to stub or full, a stub to full; never back."""
     return answer(context, await service.upgrade(context, customer_id, data, if_match))
