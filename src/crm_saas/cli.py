@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
@@ -293,6 +294,13 @@ def add_staff(
         )
     )
     _show(member, f"{member.name} is {member.role} at {tenant}.", json_output=json_output)
+
+
+@cli.command("new-master-key")
+@click.option("--version", type=click.IntRange(1, 65535), default=1, show_default=True)
+def new_master_key(version: int) -> None:
+    """Print a new key for CRM_MASTER_KEYS; a higher version beside the old ones rotates."""
+    click.echo(f"{version}:{b64encode(os.urandom(32)).decode()}")
 
 
 @cli.command("pgbouncer-userlist")

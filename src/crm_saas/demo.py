@@ -1,4 +1,4 @@
-"""Two made-up tenants with customers in two languages, so that a first look has something to see."""
+"""Two made-up tenants with customers in two languages: something to see at a first look."""
 
 import random
 from pathlib import Path
@@ -54,12 +54,21 @@ SHOPS = (
 )  # fmt: skip
 
 
-async def ensure(settings: Settings, folder: Path) -> _Keys:
-    """Makes what is missing of the demo and returns one key a role for each of its tenants."""
+def ensure(settings: Settings, folder: Path) -> _Keys:
+    """Makes what is missing of the demo and returns one key a role for each of its tenants.
+
+    The keys lie in `folder`, since the database has only their hashes.
+    """
     file = folder / "demo-keys.json"
-    kept: dict[str, dict[str, str]] = (
-        msgspec.json.decode(file.read_bytes()) if file.exists() else {}
-    )
+    kept: _Keys = msgspec.json.decode(file.read_bytes()) if file.exists() else {}
+    keys = asyncio.run(_ensure(settings, kept))
+    folder.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    file.write_bytes(msgspec.json.format(msgspec.json.encode(kept)))
+    return keys
+
+
+async def _ensure(settings: Settings, kept: _Keys) -> _Keys:
     found = {tenant.slug: tenant.id for tenant in await operator.list_tenants(settings)}
     keys: _Keys = {}
     for shop in SHOPS:
@@ -71,9 +80,6 @@ async def ensure(settings: Settings, folder: Path) -> _Keys:
         if mark not in kept:
             kept[mark] = await _make_keys(settings, shop)
         keys[shop.slug] = kept[mark]
-    folder.mkdir(parents=True, exist_ok=True)
-    file.touch(mode=0o600)
-    file.write_bytes(msgspec.json.format(msgspec.json.encode(kept)))
     return keys
 
 

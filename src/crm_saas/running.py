@@ -1,6 +1,5 @@
 """Starting and stopping the product's processes."""
 
-import asyncio
 import os
 import socket
 from collections.abc import Iterator
@@ -37,7 +36,7 @@ def up(*, host: str, port: int) -> None:
         settings = Settings.from_environment()
         click.echo("Bringing the database up to date …")
         migrate(settings)
-        keys = asyncio.run(demo.ensure(settings, data_folder()))
+        keys = demo.ensure(settings, data_folder())
         demo.announce(keys, f"http://{host}:{port}")
         uvicorn.run(
             create_app(settings, with_worker=True),

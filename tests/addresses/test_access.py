@@ -1,13 +1,12 @@
 """Who may see and change which addresses; the others find what nobody has."""
 
-from collections.abc import Callable
-from uuid import UUID
-
 import httpx
 import pytest
 
 from crm_saas.kit.ids import new_id
-from test_default import add
+from factories.addresses import add_address as add
+from factories.customers import create_stub
+from factories.tenants import TestTenant
 
 ROUTES = [
     ("GET", "", None),
@@ -43,11 +42,9 @@ def test_anothers_is_like_what_nobody_has(
     assert api.get(addresses).json() == before
 
 
-def test_an_address_belongs_to_its_customer(
-    api: httpx.Client, addresses: str, new_customer: Callable[[], UUID]
-) -> None:
+def test_an_address_belongs_to_its_customer(api: httpx.Client, addresses: str) -> None:
     address_id = add(api, addresses)
-    other = f"/customers/{new_customer()}/addresses/{address_id}"
+    other = f"/customers/{create_stub(api)['id']}/addresses/{address_id}"
     assert api.get(other).status_code == 404
     assert api.delete(other).status_code == 404
     assert api.get(f"{addresses}/{address_id}").status_code == 200
@@ -65,14 +62,14 @@ def test_an_address_belongs_to_its_customer(
 def test_what_a_role_may_do(
     api: httpx.Client,
     addresses: str,
-    as_role: Callable[[str], httpx.Client],
+    tenant: TestTenant,
     role: str,
     reads: bool,
     writes: bool,
     verifies: bool,
 ) -> None:
     one = f"{addresses}/{add(api, addresses)}"
-    somebody = as_role(role)
+    somebody = tenant.client(role)
     assert somebody.get(one).status_code == (200 if reads else 403)
     patched = somebody.patch(one, json={"label": "Shop"})
     assert patched.status_code == (200 if writes else 403)
@@ -81,11 +78,11 @@ def test_what_a_role_may_do(
 
 @pytest.mark.parametrize("role", ["sales_manager", "support"])
 def test_out_of_scope_is_out_of_sight(
-    api: httpx.Client, addresses: str, as_role: Callable[[str], httpx.Client], role: str
+    api: httpx.Client, addresses: str, tenant: TestTenant, role: str
 ) -> None:
     """A key without a team or a member sees nobody's customers."""
     added = api.post(addresses, json={"latitude": 23.5, "longitude": 58.5}).json()
-    somebody = as_role(role)
+    somebody = tenant.client(role)
     assert somebody.get(addresses).status_code == 404
     assert somebody.get(f"{addresses}/{added['id']}").status_code == 404
     near = somebody.get("/addresses/near", params={"latitude": 23.5, "longitude": 58.5})

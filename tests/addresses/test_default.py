@@ -4,12 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
-
-def add(api: httpx.Client, addresses: str, **fields: object) -> str:
-    added = api.post(addresses, json={"city": "Muscat"} | fields)
-    assert added.status_code == 201
-    address_id: str = added.json()["id"]
-    return address_id
+from factories.addresses import add_address as add
 
 
 def defaults(api: httpx.Client, addresses: str) -> list[str]:

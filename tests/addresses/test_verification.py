@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from test_default import add
+from factories.addresses import add_address as add
 
 
 def status(api: httpx.Client, addresses: str, address_id: str) -> str:
@@ -106,7 +106,11 @@ def test_in_bulk_each_has_its_own_outcome(
         {"addressId": theirs, "decision": "verified"},
         {"addressId": ids[1], "decision": "rejected", "notes": "No such street"},
         {"addressId": ids[0], "decision": "rejected", "notes": "Twice"},
-        {"addressId": theirs, "customerId": foreign_addresses.split("/")[2], "decision": "verified"},
+        {
+            "addressId": theirs,
+            "customerId": foreign_addresses.split("/")[2],
+            "decision": "verified",
+        },
         {"addressId": ids[2], "customerId": ids[2], "decision": "verified"},
     ]
     items = [{"customerId": customer_id} | item for item in items]

@@ -17,6 +17,7 @@ RADIUS_KM_MAX = 5_000
 LIMIT_MAX = 200
 # A box a hair too large, since its own arithmetic rounds: the distance decides, not the box.
 _SLACK_DEGREES = 1e-9
+_KM_DECIMALS = 6  # millimetres; what follows is noise
 
 
 class Box(NamedTuple):
@@ -49,7 +50,10 @@ async def find_near(
         .order_by(distance, Address.id)
         .limit(limit)
     )
-    return [NearAddress(*row) for row in rows]
+    return [
+        NearAddress(address, round(km, _KM_DECIMALS), number, name)
+        for address, km, number, name in rows
+    ]
 
 
 def bounding_box(latitude: float, longitude: float, radius_km: float) -> Box:

@@ -2,11 +2,10 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import Response, delete, get, patch, post
-from litestar.params import HeaderParameter, Parameter, QueryParameter
+from litestar.params import Parameter, QueryParameter
 
 from crm_saas.addresses import near, queries, service, verification
 from crm_saas.addresses.errors import AlreadyDecided, TooManyAddresses
-from crm_saas.addresses.etags import etag_of
 from crm_saas.addresses.models import Address
 from crm_saas.addresses.schemas import (
     AddressList,
@@ -27,13 +26,13 @@ from crm_saas.addresses.schemas import (
 )
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import NotFound, PreconditionFailed
+from crm_saas.kit.etags import IfMatch, etag_of
 from crm_saas.kit.paging import LIMIT_DEFAULT, Cursor, Limit
 from crm_saas.kit.problems import problems
 
 OF_CUSTOMER = "/customers/{customer_id:uuid}/addresses"
 ONE = OF_CUSTOMER + "/{address_id:uuid}"
 
-IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", max_length=1000, required=False)]
 Near = Annotated[int, Parameter(ge=1, le=near.LIMIT_MAX)]
 
 

@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 from crm_saas.addresses.errors import TooManyAddresses
-from crm_saas.addresses.etags import require_match
 from crm_saas.addresses.fields import PLACE, check_place, new_columns, read_fields
 from crm_saas.addresses.models import TABLE, Address
 from crm_saas.addresses.queries import access_address, addresses_of
@@ -20,6 +19,7 @@ from crm_saas.customers.models import Customer
 from crm_saas.customers.queries import access_customer
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import InvalidInput
+from crm_saas.kit.etags import require_match
 from crm_saas.kit.events import changed, record
 from crm_saas.kit.ids import new_id
 

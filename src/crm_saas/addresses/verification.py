@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from crm_saas.addresses.errors import AlreadyDecided
-from crm_saas.addresses.etags import require_match
 from crm_saas.addresses.models import TABLE, Address
 from crm_saas.addresses.queries import access_address, addresses_at
 from crm_saas.addresses.schemas import BulkItem, BulkOutcome, Decision
 from crm_saas.customers.queries import access_customer
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import FieldError, NotFound
+from crm_saas.kit.etags import require_match
 from crm_saas.kit.events import record
 from crm_saas.kit.problems import invalid_input
 

@@ -3,26 +3,22 @@
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from crm_saas.customers.models import Customer
-from crm_saas.customers.schemas import CustomerFields, Money
+from crm_saas.customers.schemas import CustomerFields
 from crm_saas.kit.context import Tenant
 from crm_saas.kit.emails import InvalidEmail, email_key, parse_email
 from crm_saas.kit.errors import FieldError
+from crm_saas.kit.money import Money, minor_units
 from crm_saas.kit.phones import InvalidPhone, parse_phone
 from crm_saas.kit.problems import invalid_input
 from crm_saas.kit.schemas import provided
 
 PREFERENCES_BYTES_MAX = 16 * 1024
 DEFAULT_STAGES = ("prospect", "lead", "waiting", "reserved", "owner")
-# ISO 4217: how many decimals a currency has, where it is not two.
-_DECIMALS = {"BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3} | dict.fromkeys(
-    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
-)  # fmt: skip
 _NAMES = ("name", "name2", "first_name", "last_name", "display_name", "company_name")
 _NAMED_BY = ("name", "name2", "first_name", "last_name", "company_name")
 _SAFE_INTEGER_MAX = 2**63 - 1
@@ -99,20 +95,8 @@ def _stage(tenant: Tenant, stage: str) -> str:
 
 
 def _money(value: Money | None) -> dict[str, Any]:
-    if value is None:
-        return {"annual_revenue_minor": None, "annual_revenue_currency": None}
-    amount, decimals = Decimal(value.amount), _DECIMALS.get(value.currency, 2)
-    minor = amount.scaleb(decimals)
-    if minor != minor.to_integral_value():
-        raise ValueError(f"{value.currency} has {decimals} decimals at the most")
-    return {"annual_revenue_minor": int(minor), "annual_revenue_currency": value.currency}
-
-
-def money_of(minor: int | None, currency: str | None) -> Money | None:
-    if minor is None or currency is None:
-        return None
-    decimals = _DECIMALS.get(currency, 2)
-    return Money(amount=f"{Decimal(minor).scaleb(-decimals):.{decimals}f}", currency=currency)
+    minor, currency = (minor_units(value), value.currency) if value else (None, None)
+    return {"annual_revenue_minor": minor, "annual_revenue_currency": currency}
 
 
 def _preferences(value: dict[str, Any]) -> dict[str, Any]:

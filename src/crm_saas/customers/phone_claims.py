@@ -50,7 +50,7 @@ def verified_columns(context: Context, verified: VerifiedPhone | None) -> dict[s
 
 
 async def release_phone(context: Context, holder: Holder) -> bool:
-    """Takes a phone from its former holder, who keeps all the rest (SPEC 2.6); False for e-mails."""
+    """Takes a phone from its holder, who keeps all the rest (SPEC 2.6); False for e-mails."""
     if holder.claim.kind != "phone":
         return False
     former = await context.session.scalar(

@@ -12,7 +12,7 @@ from crm_saas.otp.service import redeem
 
 async def prove_phone(
     context: Context,
-    phone: str | None | UnsetType,
+    phone: str | UnsetType | None,
     otp_code: str | None,
     verification_token: str | None,
     *,

@@ -9,7 +9,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from crm_saas.customers.models import Customer
 from crm_saas.customers.schemas import MergedFrom, Statistics
 from crm_saas.kit.context import Context
-from crm_saas.kit.errors import NotFound, PreconditionFailed
+from crm_saas.kit.errors import NotFound
 
 MERGE_CHAIN_MAX = 32
 
@@ -50,18 +50,6 @@ async def access_merged(
     if asked is customer:
         return customer, None
     return customer, MergedFrom(id=asked.id, customer_number=asked.customer_number)
-
-
-def check_version(customer: Customer, if_match: str | None) -> None:
-    """Raises PreconditionFailed when the sender saw an older version."""
-    if if_match is not None and if_match.strip() not in {"*", etag(customer)}:
-        raise PreconditionFailed(
-            "The customer changed since you read it. Read it again and repeat the change."
-        )
-
-
-def etag(customer: Customer) -> str:
-    return f'"{customer.version}"'
 
 
 async def customer_statistics(context: Context) -> Statistics:

@@ -3,7 +3,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Request, Response, delete, get, patch, post
-from litestar.params import HeaderParameter, QueryParameter
+from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from crm_saas.audit.queries import list_events
@@ -17,9 +17,7 @@ from crm_saas.customers.queries import (
     CustomerNotFound,
     access_customer,
     access_merged,
-    check_version,
     customer_statistics,
-    etag,
 )
 from crm_saas.customers.schemas import (
     BlockCustomer,
@@ -33,12 +31,11 @@ from crm_saas.customers.schemas import (
 from crm_saas.customers.views import view_customer
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import PreconditionFailed
+from crm_saas.kit.etags import IfMatch, etag_of, require_match
 from crm_saas.kit.paging import LIMIT_DEFAULT, Cursor, Limit
 from crm_saas.kit.problems import problems
 from crm_saas.kit.queries import read_query
 from crm_saas.otp.errors import OtpBudgetExhausted, OtpRefused
-
-IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", max_length=100)]
 
 
 @get("/customers", permission="customers:read", query=CustomerFilter, responses=problems())
@@ -129,7 +126,7 @@ async def edit_customer(
         context, data.phone, data.otp_code, data.verification_token, purpose="phone_change"
     )
     customer = await access_customer(context, customer_id, lock=True)
-    check_version(customer, if_match)
+    require_match(customer, if_match)
     await editing.edit_customer(
         context, customer, data, verified=verified, claim_phone=data.claim_phone
     )
@@ -147,7 +144,7 @@ async def deactivate_customer(
 ) -> Response[CustomerView]:
     """Deactivates; nothing is deleted. `/reactivate` takes it back."""
     customer = await access_customer(context, customer_id, lock=True)
-    check_version(customer, if_match)
+    require_match(customer, if_match)
     return answer(context, await editing.deactivate_customer(context, customer))
 
 
@@ -210,7 +207,7 @@ def answer(
     *,
     status_code: int = 200,
 ) -> Response[CustomerView]:
-    headers = {"ETag": etag(customer)}
+    headers = {"ETag": etag_of(customer)}
     if status_code == 201:
         headers["Location"] = f"/api/v1/customers/{customer.id}"
     return Response(

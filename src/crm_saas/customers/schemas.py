@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, UnsetType
 
+from crm_saas.kit.money import Money
 from crm_saas.kit.schemas import EmailText, LongText, Name, PhoneText, Struct, Text
 
 ProfileStatus = Literal["guest", "stub", "full"]
@@ -15,42 +16,33 @@ CustomerType = Literal["individual", "business"]
 CompanySize = Literal["1-10", "11-50", "51-200", "201-500", "501-1000", "1001+"]
 Locale = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$", examples=["ar", "en-GB"])]
 Stage = Annotated[str, Meta(pattern=r"^[a-z][A-Za-z0-9_-]{0,39}$", examples=["lead"])]
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", examples=["OMR"])]
-Amount = Annotated[str, Meta(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,4})?$", examples=["12500.000"])]
 HttpsUrl = Annotated[str, Meta(pattern=r"^https://[^\s]+$", max_length=500)]
-
-
-class Money(Struct):
-    """A decimal string with the currency's number of decimals, and its ISO 4217 code."""
-
-    amount: Amount
-    currency: Currency
 
 
 class CustomerFields(Struct):
     """What may be said of a customer at creation and later. Absent is unchanged, null is empty."""
 
-    name: Name | None | UnsetType = UNSET
-    name2: Name | None | UnsetType = UNSET
-    first_name: Text | None | UnsetType = UNSET
-    last_name: Text | None | UnsetType = UNSET
-    display_name: Name | None | UnsetType = UNSET
-    honorific: Annotated[str, Meta(max_length=40)] | None | UnsetType = UNSET
-    date_of_birth: date | None | UnsetType = UNSET
-    avatar_url: HttpsUrl | None | UnsetType = UNSET
-    locale: Locale | None | UnsetType = UNSET
-    notes: LongText | None | UnsetType = UNSET
+    name: Name | UnsetType | None = UNSET
+    name2: Name | UnsetType | None = UNSET
+    first_name: Text | UnsetType | None = UNSET
+    last_name: Text | UnsetType | None = UNSET
+    display_name: Name | UnsetType | None = UNSET
+    honorific: Annotated[str, Meta(max_length=40)] | UnsetType | None = UNSET
+    date_of_birth: date | UnsetType | None = UNSET
+    avatar_url: HttpsUrl | UnsetType | None = UNSET
+    locale: Locale | UnsetType | None = UNSET
+    notes: LongText | UnsetType | None = UNSET
     preferences: dict[str, Any] | UnsetType = UNSET
     customer_type: CustomerType | UnsetType = UNSET
-    company_name: Text | None | UnsetType = UNSET
-    company_size: CompanySize | None | UnsetType = UNSET
-    industry: Text | None | UnsetType = UNSET
-    annual_revenue: Money | None | UnsetType = UNSET
+    company_name: Text | UnsetType | None = UNSET
+    company_size: CompanySize | UnsetType | None = UNSET
+    industry: Text | UnsetType | None = UNSET
+    annual_revenue: Money | UnsetType | None = UNSET
     journey_stage: Stage | UnsetType = UNSET
-    assigned_to: UUID | None | UnsetType = UNSET
-    team_id: UUID | None | UnsetType = UNSET
-    phone: PhoneText | None | UnsetType = UNSET
-    email: EmailText | None | UnsetType = UNSET
+    assigned_to: UUID | UnsetType | None = UNSET
+    team_id: UUID | UnsetType | None = UNSET
+    phone: PhoneText | UnsetType | None = UNSET
+    email: EmailText | UnsetType | None = UNSET
 
 
 class PatchCustomer(CustomerFields):

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from crm_saas.customers.fields import money_of
 from crm_saas.customers.models import Customer
 from crm_saas.customers.schemas import CustomerView, MergedFrom, Verification
 from crm_saas.kit.context import Context
 from crm_saas.kit.emails import mask_email
+from crm_saas.kit.money import Money, money_of
 from crm_saas.kit.phones import mask_phone
 
 _SAME = (
@@ -32,13 +32,18 @@ def view_customer(
         **{name: getattr(customer, name) for name in _SAME},
         phone=phone if whole or phone is None else mask_phone(phone),
         email=email if whole or email is None else mask_email(email),
-        annual_revenue=money_of(customer.annual_revenue_minor, customer.annual_revenue_currency),
+        annual_revenue=_revenue(customer),
         merged_from=merged_from,
         matched_by=matched_by,
         **_verification(customer, "phone"),
         **_verification(customer, "email"),
         **_verification(customer, "identity"),
     )
+
+
+def _revenue(customer: Customer) -> Money | None:
+    minor, currency = customer.annual_revenue_minor, customer.annual_revenue_currency
+    return None if minor is None or currency is None else money_of(minor, currency)
 
 
 def _verification(customer: Customer, what: str) -> dict[str, Any]:

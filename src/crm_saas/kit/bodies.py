@@ -37,7 +37,7 @@ async def read_body(receive: Receive, headers: Headers, bytes_max: int) -> bytes
 
 
 def check_body(body: bytes, headers: Headers, scope: Scope) -> None:
-    """Refuses NUL, wrong encodings and deep nesting, before a decoder or the database meets them."""
+    """Refuses NUL, wrong encodings and deep nesting before a decoder or the database meets them."""
     if b"\x00" in unquote_to_bytes(scope["query_string"]) or "\x00" in scope["path"]:
         raise InvalidInput("The NUL character (%00) cannot be part of a path or a query.")
     if not body:

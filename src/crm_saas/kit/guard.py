@@ -42,7 +42,7 @@ async def refuse_unsafe_role(database: Database) -> None:
         unguarded = list(await session.scalars(_UNGUARDED))
     if reasons := [name.replace("_", " ") for name, is_so in harms.items() if is_so]:
         raise UnsafeDatabase(
-            f"The database role of this process gets past row-level security ({', '.join(reasons)}). "
+            f"This process's database role gets past row-level security ({', '.join(reasons)}). "
             "Connect as crm_app, the role that `crm-saas migrate` makes."
         )
     if unguarded:

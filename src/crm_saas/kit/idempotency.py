@@ -93,7 +93,7 @@ async def store(
     headers: Sequence[tuple[bytes, bytes]],
     body: bytes,
 ) -> None:
-    """Keeps the answer beside its effect; encrypted, since an answer may hold a fresh credential."""
+    """Keeps the answer beside its effect; encrypted, since it may hold a fresh credential."""
     answer = StoredAnswer(
         tenant_org_id=context.tenant.id,
         id=new_id(),

@@ -53,7 +53,7 @@ class ProblemBody(msgspec.Struct, rename="camel"):
     detail: str
     instance: str
     request_id: str
-    errors: list[FieldError] = []
+    errors: list[FieldError] = msgspec.field(default_factory=list)
 
 
 def render_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -157,7 +157,7 @@ def problems(*kinds: type[Problem]) -> dict[int, ResponseSpec]:
     return dict(_specs(by_status))
 
 
-_EVERY_ROUTE = (
+_EVERY_ROUTE: tuple[type[Problem], ...] = (
     MalformedRequest,
     Unauthorized,
     Forbidden,

@@ -39,7 +39,7 @@ class RequestLog:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        headers = {name: value for name, value in scope["headers"]}
+        headers = dict(scope["headers"])
         state: dict[str, Any] = scope.setdefault("state", {})
         state["request_id"] = _request_id(headers)
         state["address"] = self._address(scope, headers)

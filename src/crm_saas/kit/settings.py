@@ -122,9 +122,8 @@ def _master_keys(text: str, *, production: bool) -> dict[int, bytes]:
     if not text:
         if production:
             raise SettingsError(
-                "CRM_MASTER_KEYS is not set. Make one with "
-                "`python -c 'import os,base64;print(\"1:\"+base64.b64encode(os.urandom(32)).decode())'`"
-                " and keep it: without it stored secrets cannot be read."
+                "CRM_MASTER_KEYS is not set. Make one with `crm-saas new-master-key` and keep it: "
+                "without it stored secrets cannot be read."
             )
         return {1: _DEVELOPMENT_KEY}
     keys: dict[int, bytes] = {}

@@ -1,8 +1,6 @@
-from typing import Annotated
 from uuid import UUID
 
 from litestar import Response, post
-from litestar.params import HeaderParameter
 
 from crm_saas.customers.errors import (
     EmailTaken,
@@ -15,6 +13,7 @@ from crm_saas.customers.routes import answer
 from crm_saas.customers.schemas import CustomerView
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import PreconditionFailed
+from crm_saas.kit.etags import IfMatch
 from crm_saas.kit.idempotency import IdempotencyKeyInFlight, IdempotencyKeyReused
 from crm_saas.kit.problems import problems
 from crm_saas.onboarding import service
@@ -59,7 +58,7 @@ async def upgrade_customer(
     context: Context,
     customer_id: UUID,
     data: UpgradeCustomer,
-    if_match: Annotated[str | None, HeaderParameter(name="If-Match", max_length=100)] = None,
+    if_match: IfMatch = None,
 ) -> Response[CustomerView]:
     """Moves a guest to stub or full, a stub to full; never back."""
     return answer(context, await service.upgrade(context, customer_id, data, if_match))

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from crm_saas.addresses.schemas import CreateAddress
@@ -56,7 +57,7 @@ class Found(Struct):
     outcome: Literal["created", "matched", "ambiguous"]
     matched_by: Literal["phone", "email"] | None = None
     customer: CustomerView | None = None
-    candidates: list[CustomerView] = []
+    candidates: list[CustomerView] = msgspec.field(default_factory=list)
 
 
 class BatchOutcome(Struct):
@@ -67,7 +68,7 @@ class BatchOutcome(Struct):
     matched_by: Literal["phone", "email"] | None = None
     customer_id: UUID | None = None
     customer_number: str | None = None
-    candidates: list[UUID] = []
+    candidates: list[UUID] = msgspec.field(default_factory=list)
     replayed: bool = False
     problem: dict[str, Any] | None = None
 

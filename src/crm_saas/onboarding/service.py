@@ -21,11 +21,12 @@ from crm_saas.customers.fields import read_fields
 from crm_saas.customers.identifiers import Holder, claims_of, lock_claims, refuse_taken
 from crm_saas.customers.models import Customer
 from crm_saas.customers.proofs import prove_phone
-from crm_saas.customers.queries import access_customer, check_version
+from crm_saas.customers.queries import access_customer
 from crm_saas.customers.views import view_customer
 from crm_saas.kit import idempotency
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import InvalidInput, Problem
+from crm_saas.kit.etags import require_match
 from crm_saas.kit.problems import database_problem
 from crm_saas.onboarding.schemas import (
     BatchOutcome,
@@ -62,7 +63,7 @@ async def upgrade(
         context, phone, sent.otp_code, sent.verification_token, purpose="registration"
     )
     customer = await access_customer(context, customer_id, lock=True)
-    check_version(customer, if_match)
+    require_match(customer, if_match)
     proved = verified is not None or (
         customer.phone_verified_at is not None and phone == customer.phone
     )
