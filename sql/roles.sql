@@ -37,6 +37,21 @@ begin
     ) then
         execute format('grant crm_search to %I', current_user);
     end if;
+
+    -- `doctor` plants canary rows as crm_platform and looks for them as crm_app, in one transaction
+    -- that it rolls back. Without inheritance, crm_app's policies and rights stay off crm_platform.
+    if not pg_has_role(
+        'crm_platform',
+        'crm_app',
+        case when current_setting('server_version_num')::integer >= 160000 then 'set' else 'member' end
+    ) then
+        execute 'grant crm_app to crm_platform'
+            || case
+                when current_setting('server_version_num')::integer >= 160000
+                    then ' with inherit false, set true'
+                else ''
+            end;
+    end if;
 end
 $$;
 

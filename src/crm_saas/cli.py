@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from crm_saas import operator, running
 from crm_saas.access.roles import ROLES
+from crm_saas.app import create_litestar
 from crm_saas.doctor import examine
 from crm_saas.kit.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from crm_saas.kit.errors import Problem
@@ -301,6 +302,15 @@ def add_staff(
 def new_master_key(version: int) -> None:
     """Print a new key for CRM_MASTER_KEYS; a higher version beside the old ones rotates."""
     click.echo(f"{version}:{b64encode(os.urandom(32)).decode()}")
+
+
+@cli.command("openapi")
+def print_openapi() -> None:
+    """Print the OpenAPI document, which clients are generated from; needs no database."""
+    # Nothing connects before the application starts.
+    application = create_litestar(Settings(role_urls={"crm_app": "postgresql://"}))
+    document = msgspec.json.encode(application.openapi_schema.to_schema())
+    click.echo(msgspec.json.format(document).decode())
 
 
 @cli.command("pgbouncer-userlist")

@@ -1,5 +1,6 @@
 """Two made-up tenants with customers in two languages: something to see at a first look."""
 
+import asyncio
 import random
 from pathlib import Path
 from typing import NamedTuple
@@ -60,8 +61,8 @@ def ensure(settings: Settings, folder: Path) -> _Keys:
     The keys lie in `folder`, since the database has only their hashes.
     """
     file = folder / "demo-keys.json"
-    kept: _Keys = msgspec.json.decode(file.read_bytes()) if file.exists() else {}
-    keys = asyncio.run(_ensure(settings, kept))
+    kept: _Keys = msgspec.json.decode(file.read_bytes(), type=_Keys) if file.exists() else {}
+    keys: _Keys = asyncio.run(_ensure(settings, kept))
     folder.mkdir(parents=True, exist_ok=True)
     file.touch(mode=0o600)
     file.write_bytes(msgspec.json.format(msgspec.json.encode(kept)))

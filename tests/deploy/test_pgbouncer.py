@@ -16,12 +16,12 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
-from factories.servers import Server, run_server
-from factories.tenants import make_tenant
 
 from crm_saas.kit.deployment import role_urls
 from crm_saas.kit.pgbouncer import userlist
 from crm_saas.kit.settings import Settings
+from factories.servers import Server, run_server
+from factories.tenants import make_tenant
 
 PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 INI = Path(__file__).parents[2] / "deploy" / "pgbouncer.ini"

@@ -9,13 +9,15 @@ from crm_saas.access.errors import AlreadyRevoked
 from crm_saas.access.models import ApiKey, Member, Team
 from crm_saas.access.roles import permissions_of, staff_scope_of
 from crm_saas.kit.context import Context
-from crm_saas.kit.errors import InvalidInput, NotFound
+from crm_saas.kit.errors import Forbidden, InvalidInput, NotFound
 from crm_saas.kit.events import record
 from crm_saas.kit.ids import new_id
+from crm_saas.kit.queries import with_zone
 from crm_saas.kit.tokens import Token, new_token
 
 TABLE = "org_api_keys"
 KEYS_LISTED_MAX = 500
+LIFETIME_MAX = timedelta(days=3653)
 
 
 async def create_key(
@@ -33,8 +35,9 @@ async def create_key(
         raise InvalidInput.of(
             "scopes", f"{', '.join(unknown)}: the role `{role}` has no such permission"
         )
-    if expires_at is not None and expires_at <= datetime.now(UTC):
-        raise InvalidInput.of("expiresAt", "must lie in the future")
+    _check_grant(context, scopes if scopes is not None else sorted(permissions_of(role)))
+    if expires_at is not None:
+        _check_expiry(expires_at)
     if team_id is not None:
         await _require(context, Team, team_id, "teamId")
     if member_id is not None:
@@ -63,6 +66,22 @@ async def create_key(
         after={"name": name, "role": role, "scopes": scopes, "hint": key.token_hint},
     )
     return key, token
+
+
+def _check_grant(context: Context, granted: list[str]) -> None:
+    """Nobody hands out what they may not do themselves; the operator may."""
+    if context.actor.kind != "system" and (lacking := set(granted) - context.actor.permissions):
+        raise Forbidden(
+            f"Your credential lacks {', '.join(sorted(lacking))} itself. "
+            "Ask an owner, or name the scopes that the key needs."
+        )
+
+
+def _check_expiry(expires_at: datetime) -> None:
+    if with_zone("expiresAt", expires_at) <= datetime.now(UTC):
+        raise InvalidInput.of("expiresAt", "must lie in the future")
+    if expires_at > datetime.now(UTC) + LIFETIME_MAX:
+        raise InvalidInput.of("expiresAt", "may lie ten years ahead; leave it out for ever")
 
 
 async def rotate_key(

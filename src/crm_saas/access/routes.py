@@ -2,6 +2,7 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Request, delete, get, post
+from litestar.params import FromPath, JSONBody
 
 from crm_saas.access import keys, staff
 from crm_saas.access.errors import AlreadyRevoked, NameTaken, WrongCredentials
@@ -21,15 +22,17 @@ from crm_saas.access.schemas import (
     WhoAmI,
 )
 from crm_saas.access.views import view_key, view_member, view_new_key
-from crm_saas.kit.context import ANY_CREDENTIAL, Context
-from crm_saas.kit.db import Database
+from crm_saas.kit.context import ANY_CREDENTIAL
+from crm_saas.kit.dependencies import AppDatabase, RequestContext
 from crm_saas.kit.errors import NotFound
 from crm_saas.kit.problems import problems
 from crm_saas.kit.schemas import provided
 
 
 @post("/auth/login", public=True, status_code=200, responses=problems(WrongCredentials))
-async def log_in(request: Request[Any, Any, Any], database: Database, data: LogIn) -> SignedIn:
+async def log_in(
+    request: Request[Any, Any, Any], database: AppDatabase, data: JSONBody[LogIn]
+) -> SignedIn:
     return await staff.log_in(
         database,
         email=data.email,
@@ -40,14 +43,14 @@ async def log_in(request: Request[Any, Any, Any], database: Database, data: LogI
 
 
 @post("/auth/logout", permission="session:self", status_code=204, responses=problems(NotFound))
-async def log_out(context: Context) -> None:
+async def log_out(context: RequestContext) -> None:
     if context.actor.session_id is None:
         raise NotFound("An API key has no session. Revoke the key instead.")
     await staff.revoke_session(context, session_id=context.actor.session_id)
 
 
 @get("/auth/me", permission=ANY_CREDENTIAL, responses=problems())
-async def who_am_i(context: Context) -> WhoAmI:
+async def who_am_i(context: RequestContext) -> WhoAmI:
     actor, tenant = context.actor, context.tenant
     return WhoAmI(
         kind=actor.kind,
@@ -63,22 +66,22 @@ async def who_am_i(context: Context) -> WhoAmI:
 
 
 @get("/auth/sessions", permission="session:self", responses=problems())
-async def list_sessions(context: Context) -> SessionList:
+async def list_sessions(context: RequestContext) -> SessionList:
     return SessionList(items=await staff.list_sessions(context))
 
 
 @delete("/auth/sessions/{session_id:uuid}", permission="session:self", responses=problems(NotFound))
-async def revoke_session(context: Context, session_id: UUID) -> None:
+async def revoke_session(context: RequestContext, session_id: FromPath[UUID]) -> None:
     await staff.revoke_session(context, session_id=session_id)
 
 
 @get("/keys", permission="keys:manage", responses=problems())
-async def list_keys(context: Context) -> KeyList:
+async def list_keys(context: RequestContext) -> KeyList:
     return KeyList(items=[view_key(key) for key in await keys.list_keys(context)])
 
 
 @post("/keys", permission="keys:manage", responses=problems())
-async def create_key(context: Context, data: CreateKey) -> NewKeyView:
+async def create_key(context: RequestContext, data: JSONBody[CreateKey]) -> NewKeyView:
     return view_new_key(*await keys.create_key(context, **provided(data)))  # type: ignore[arg-type]
 
 
@@ -87,7 +90,9 @@ async def create_key(context: Context, data: CreateKey) -> NewKeyView:
     permission="keys:manage",
     responses=problems(NotFound, AlreadyRevoked),
 )
-async def rotate_key(context: Context, key_id: UUID, data: RotateKey) -> NewKeyView:
+async def rotate_key(
+    context: RequestContext, key_id: FromPath[UUID], data: JSONBody[RotateKey]
+) -> NewKeyView:
     return view_new_key(
         *await keys.rotate_key(context, key_id=key_id, overlap_seconds=data.overlap_seconds)
     )
@@ -99,22 +104,22 @@ async def rotate_key(context: Context, key_id: UUID, data: RotateKey) -> NewKeyV
     status_code=200,
     responses=problems(NotFound, AlreadyRevoked),
 )
-async def revoke_key(context: Context, key_id: UUID) -> KeyView:
+async def revoke_key(context: RequestContext, key_id: FromPath[UUID]) -> KeyView:
     return view_key(await keys.revoke_key(context, key_id=key_id))
 
 
 @get("/staff", permission="staff:read", responses=problems())
-async def list_members(context: Context) -> MemberList:
+async def list_members(context: RequestContext) -> MemberList:
     return MemberList(items=[view_member(m) for m in await staff.list_members(context)])
 
 
 @get("/teams", permission="staff:read", responses=problems())
-async def list_teams(context: Context) -> TeamList:
+async def list_teams(context: RequestContext) -> TeamList:
     return TeamList(items=[TeamView(id=t.id, name=t.name) for t in await staff.list_teams(context)])
 
 
 @post("/teams", permission="staff:manage", responses=problems(NameTaken))
-async def create_team(context: Context, data: CreateTeam) -> TeamView:
+async def create_team(context: RequestContext, data: JSONBody[CreateTeam]) -> TeamView:
     team = await staff.create_team(context, name=data.name)
     return TeamView(id=team.id, name=team.name)
 

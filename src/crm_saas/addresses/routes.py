@@ -2,7 +2,7 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import Response, delete, get, patch, post
-from litestar.params import Parameter, QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from crm_saas.addresses import near, queries, service, verification
 from crm_saas.addresses.errors import AlreadyDecided, TooManyAddresses
@@ -24,7 +24,7 @@ from crm_saas.addresses.schemas import (
     values_of,
     view,
 )
-from crm_saas.kit.context import Context
+from crm_saas.kit.dependencies import RequestContext
 from crm_saas.kit.errors import NotFound, PreconditionFailed
 from crm_saas.kit.etags import IfMatch, etag_of
 from crm_saas.kit.paging import LIMIT_DEFAULT, Cursor, Limit
@@ -33,22 +33,22 @@ from crm_saas.kit.problems import problems
 OF_CUSTOMER = "/customers/{customer_id:uuid}/addresses"
 ONE = OF_CUSTOMER + "/{address_id:uuid}"
 
-Near = Annotated[int, Parameter(ge=1, le=near.LIMIT_MAX)]
+Near = Annotated[int, QueryParameter(ge=1, le=near.LIMIT_MAX)]
 
 
 @post(OF_CUSTOMER, permission="addresses:write", responses=problems(NotFound, TooManyAddresses))
 async def create_address(
-    context: Context, customer_id: UUID, data: CreateAddress
+    context: RequestContext, customer_id: FromPath[UUID], data: JSONBody[CreateAddress]
 ) -> Response[AddressView]:
     return _one(await service.create_address(context, customer_id=customer_id, sent=data))
 
 
 @get(OF_CUSTOMER, permission="addresses:read", responses=problems(NotFound))
 async def list_addresses(
-    context: Context,
-    customer_id: UUID,
+    context: RequestContext,
+    customer_id: FromPath[UUID],
     limit: Limit = LIMIT_DEFAULT,
-    cursor: Cursor | None = None,
+    cursor: Cursor = None,
 ) -> AddressList:
     page = await queries.list_addresses(
         context, customer_id=customer_id, limit=limit, cursor=cursor
@@ -58,7 +58,7 @@ async def list_addresses(
 
 @get(ONE, permission="addresses:read", responses=problems(NotFound))
 async def read_address(
-    context: Context, customer_id: UUID, address_id: UUID
+    context: RequestContext, customer_id: FromPath[UUID], address_id: FromPath[UUID]
 ) -> Response[AddressView]:
     return _one(
         await queries.access_address(context, customer_id=customer_id, address_id=address_id)
@@ -67,10 +67,10 @@ async def read_address(
 
 @patch(ONE, permission="addresses:write", responses=problems(NotFound, PreconditionFailed))
 async def change_address(
-    context: Context,
-    customer_id: UUID,
-    address_id: UUID,
-    data: PatchAddress,
+    context: RequestContext,
+    customer_id: FromPath[UUID],
+    address_id: FromPath[UUID],
+    data: JSONBody[PatchAddress],
     if_match: IfMatch = None,
 ) -> Response[AddressView]:
     return _one(
@@ -82,7 +82,10 @@ async def change_address(
 
 @delete(ONE, permission="addresses:write", responses=problems(NotFound, PreconditionFailed))
 async def remove_address(
-    context: Context, customer_id: UUID, address_id: UUID, if_match: IfMatch = None
+    context: RequestContext,
+    customer_id: FromPath[UUID],
+    address_id: FromPath[UUID],
+    if_match: IfMatch = None,
 ) -> None:
     await service.remove_address(
         context, customer_id=customer_id, address_id=address_id, if_match=if_match
@@ -96,7 +99,10 @@ async def remove_address(
     responses=problems(NotFound, PreconditionFailed),
 )
 async def set_default_address(
-    context: Context, customer_id: UUID, address_id: UUID, if_match: IfMatch = None
+    context: RequestContext,
+    customer_id: FromPath[UUID],
+    address_id: FromPath[UUID],
+    if_match: IfMatch = None,
 ) -> Response[AddressView]:
     return _one(
         await service.set_default_address(
@@ -112,10 +118,10 @@ async def set_default_address(
     responses=problems(NotFound, AlreadyDecided, PreconditionFailed),
 )
 async def verify_address(
-    context: Context,
-    customer_id: UUID,
-    address_id: UUID,
-    data: Verify | None = None,
+    context: RequestContext,
+    customer_id: FromPath[UUID],
+    address_id: FromPath[UUID],
+    data: JSONBody[Verify | None] = None,
     if_match: IfMatch = None,
 ) -> Response[AddressView]:
     return _one(
@@ -136,10 +142,10 @@ async def verify_address(
     responses=problems(NotFound, AlreadyDecided, PreconditionFailed),
 )
 async def reject_address(
-    context: Context,
-    customer_id: UUID,
-    address_id: UUID,
-    data: Reject,
+    context: RequestContext,
+    customer_id: FromPath[UUID],
+    address_id: FromPath[UUID],
+    data: JSONBody[Reject],
     if_match: IfMatch = None,
 ) -> Response[AddressView]:
     return _one(
@@ -155,9 +161,9 @@ async def reject_address(
 
 @get("/addresses/near", permission="addresses:read", responses=problems())
 async def find_near(
-    context: Context,
-    latitude: Annotated[float, Parameter(ge=-90, le=90)],
-    longitude: Annotated[float, Parameter(ge=-180, le=180)],
+    context: RequestContext,
+    latitude: Annotated[float, QueryParameter(ge=-90, le=90)],
+    longitude: Annotated[float, QueryParameter(ge=-180, le=180)],
     radius_km: Annotated[float, QueryParameter(name="radiusKm", gt=0, le=near.RADIUS_KM_MAX)] = 10,
     limit: Near = 20,
 ) -> NearAddressList:
@@ -184,7 +190,7 @@ async def find_near(
     status_code=200,
     responses=problems(),
 )
-async def verify_in_bulk(context: Context, data: VerifyInBulk) -> BulkResult:
+async def verify_in_bulk(context: RequestContext, data: JSONBody[VerifyInBulk]) -> BulkResult:
     """Decides up to 200 addresses; each has an outcome of its own."""
     outcomes = await verification.verify_in_bulk(context, items=data.items)
     decided = sum(outcome.outcome in {"verified", "rejected"} for outcome in outcomes)
@@ -193,7 +199,7 @@ async def verify_in_bulk(context: Context, data: VerifyInBulk) -> BulkResult:
 
 @get("/addresses/verification/queue", permission="addresses:verify", responses=problems())
 async def list_waiting(
-    context: Context, limit: Limit = LIMIT_DEFAULT, cursor: Cursor | None = None
+    context: RequestContext, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
 ) -> WaitingAddressList:
     """What waits for verification, the longest first."""
     waiting, next_cursor = await queries.list_waiting(context, limit=limit, cursor=cursor)
@@ -211,7 +217,7 @@ async def list_waiting(
 
 
 @get("/addresses/verification/statistics", permission="addresses:read", responses=problems())
-async def read_statistics(context: Context) -> VerificationStatistics:
+async def read_statistics(context: RequestContext) -> VerificationStatistics:
     return await queries.read_statistics(context)
 
 

@@ -11,6 +11,7 @@ from crm_saas.kit.context import Context
 from crm_saas.kit.events import Event
 from crm_saas.kit.masking import mask_contacts
 from crm_saas.kit.paging import read_cursor, write_cursor
+from crm_saas.kit.queries import with_zone
 
 _SAME = (
     "id", "kind", "subject_table", "subject_id", "customer_id", "actor_kind", "actor_id",
@@ -45,9 +46,9 @@ async def list_events(
     if actor_id is not None:
         query = query.where(Event.actor_id == actor_id)
     if at_from is not None:
-        query = query.where(Event.created_at >= at_from)
+        query = query.where(Event.created_at >= with_zone("from", at_from))
     if at_before is not None:
-        query = query.where(Event.created_at < at_before)
+        query = query.where(Event.created_at < with_zone("before", at_before))
     if cursor is not None:
         created_at, event_id = read_cursor(context, question, cursor, tuple[datetime, UUID])
         query = query.where(

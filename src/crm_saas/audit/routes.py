@@ -3,21 +3,21 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import get
-from litestar.params import QueryParameter
+from litestar.params import FromQuery, QueryParameter
 
 from crm_saas.audit.queries import list_events
 from crm_saas.audit.schemas import EventList
-from crm_saas.kit.context import Context
+from crm_saas.kit.dependencies import RequestContext
 from crm_saas.kit.paging import LIMIT_DEFAULT, Cursor, Limit
 from crm_saas.kit.problems import problems
 
 
 @get("/audit", permission="audit:read", responses=problems())
 async def read_audit_trail(
-    context: Context,
+    context: RequestContext,
     limit: Limit = LIMIT_DEFAULT,
-    cursor: Cursor | None = None,
-    kind: str | None = None,
+    cursor: Cursor = None,
+    kind: FromQuery[str | None] = None,
     customer_id: Annotated[UUID | None, QueryParameter(name="customerId")] = None,
     actor_id: Annotated[UUID | None, QueryParameter(name="actorId")] = None,
     at_from: Annotated[datetime | None, QueryParameter(name="from")] = None,

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from crm_saas.access.models import Member, Team
 from crm_saas.kit.context import Context
-from crm_saas.kit.errors import FieldError, InvalidInput
+from crm_saas.kit.errors import FieldError, Forbidden, InvalidInput
 from crm_saas.kit.problems import invalid_input
 
 
@@ -16,9 +16,19 @@ def default_assignment(context: Context) -> dict[str, Any]:
     match actor.staff_scope:
         case "team" if actor.team_ids:
             return {"team_id": actor.team_ids[0], "assigned_to": actor.member_id}
+        case "team":
+            raise Forbidden("Whose customers these are is not said: join a team first.")
+        case "own" if actor.member_id is None:
+            raise Forbidden("Whose customers these are is not said: the key needs a member.")
         case "own":
             return {"assigned_to": actor.member_id}
     return {}
+
+
+def require_assigning(context: Context, columns: dict[str, Any]) -> None:
+    """Raises Forbidden where somebody is named whom the actor may not assign customers to."""
+    if "assigned_to" in columns or "team_id" in columns:
+        context.actor.require("customers:assign")
 
 
 async def check_assignment(context: Context, columns: dict[str, Any]) -> None:

@@ -7,7 +7,11 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from crm_saas.customers.assignment import check_assignment, default_assignment
+from crm_saas.customers.assignment import (
+    check_assignment,
+    default_assignment,
+    require_assigning,
+)
 from crm_saas.customers.errors import ProfileNeverGoesBack
 from crm_saas.customers.fields import compose_names, read_fields, renamed
 from crm_saas.customers.identifiers import (
@@ -51,6 +55,7 @@ def read_new_customer(
 ) -> NewCustomer:
     """Raises InvalidInput for what this profile lacks or may not have."""
     columns = compose_names(read_fields(context.tenant, sent))
+    require_assigning(context, columns)
     check_profile(profile_status, columns)
     return NewCustomer(profile_status, columns)
 
@@ -160,6 +165,7 @@ def upgraded_columns(
 ) -> dict[str, Any]:
     """What was sent, checked together with what the customer has. Raises InvalidInput."""
     columns = read_fields(context.tenant, sent)
+    require_assigning(context, columns)
     kept = ("name", "name2", "first_name", "last_name", "company_name", "phone")
     whole = compose_names({name: getattr(customer, name) for name in kept} | columns)
     check_profile(to, whole)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from crm_saas.customers.assignment import require_assigning
 from crm_saas.customers.creation import TABLE, apply_changes
 from crm_saas.customers.errors import CustomerBlocked
 from crm_saas.customers.fields import read_fields, renamed
@@ -12,8 +13,6 @@ from crm_saas.kit.context import Context
 from crm_saas.kit.errors import FieldError, InvalidInput
 from crm_saas.kit.events import record
 from crm_saas.kit.problems import invalid_input
-
-_ASSIGNING = ("assigned_to", "team_id")
 
 
 async def edit_customer(
@@ -26,8 +25,7 @@ async def edit_customer(
 ) -> Customer:
     """Raises InvalidInput, PhoneTaken, EmailTaken. The customer is locked by the caller."""
     columns = read_fields(context.tenant, sent)
-    if any(name in columns for name in _ASSIGNING):
-        context.actor.require("customers:assign")
+    require_assigning(context, columns)
     _check(customer, columns)
     columns |= renamed(customer, columns)
     moved = columns.get("journey_stage", customer.journey_stage) != customer.journey_stage

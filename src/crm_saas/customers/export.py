@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from crm_saas.customers.filters import CustomerFilter, conditions
 from crm_saas.customers.models import Customer
 from crm_saas.kit.context import Context
+from crm_saas.kit.errors import InvalidInput
 from crm_saas.kit.events import record
 
 Format = Literal["csv", "jsonl"]
@@ -80,6 +81,10 @@ async def open_export(
 
     The first chunk is fetched here, so that what fails fails before the answer begins.
     """
+    if wanted.search is not None:
+        raise InvalidInput.of(
+            "search", "finds the best hundred only; export takes the filters", "not-exported"
+        )
     await record(
         context,
         "customers.exported",

@@ -11,11 +11,13 @@ from sqlalchemy import select
 from sqlalchemy.sql.elements import ColumnElement
 
 from crm_saas.customers.models import Customer, Identifier
+from crm_saas.customers.queries import is_number
 from crm_saas.customers.schemas import CompanySize, CustomerType, Lifecycle, ProfileStatus, Status
 from crm_saas.kit.context import Context
 from crm_saas.kit.emails import email_key
 from crm_saas.kit.errors import InvalidInput
 from crm_saas.kit.phones import InvalidPhone, parse_phone
+from crm_saas.kit.queries import with_zone
 
 Word = Annotated[str, Meta(min_length=1, max_length=254)]
 Search = Annotated[str, Meta(max_length=200)]
@@ -60,6 +62,9 @@ class CustomerFilter(msgspec.Struct, rename="camel", forbid_unknown_fields=True,
         }
 
 
+_SHOWN = dict(
+    zip(CustomerFilter.__struct_fields__, CustomerFilter.__struct_encode_fields__, strict=True)
+)
 _EQUAL = (
     "profile_status", "status", "journey_stage", "lifecycle", "customer_type", "locale",
     "company_name", "company_size", "industry", "date_of_birth", "assigned_to", "team_id",
@@ -91,11 +96,11 @@ def conditions(context: Context, wanted: CustomerFilter) -> list[ColumnElement[b
         elif name in _VERIFIED:
             held.append(_VERIFIED[name].is_not(None) if value else _VERIFIED[name].is_(None))
         elif name in _SINCE:
-            held.append(_SINCE[name](_aware(name, value)))
+            held.append(_SINCE[name](with_zone(_SHOWN[name], value)))
         elif name == "name":
             held.append(Customer.name == value)
         elif name == "customer_number":
-            held.append(Customer.customer_number == value.upper())
+            held.append(is_number(value))
         elif name in {"phone", "email"}:
             held.append(_held_by(context, name, value))
     return held
@@ -118,12 +123,6 @@ def _held_by(context: Context, kind: str, value: str) -> ColumnElement[bool]:
             Identifier.value == key,
         )
     )
-
-
-def _aware(name: str, value: datetime) -> datetime:
-    if value.tzinfo is None:
-        raise InvalidInput.of(name, "needs a time zone, such as 2026-01-31T00:00:00Z")
-    return value
 
 
 SortField = Literal[

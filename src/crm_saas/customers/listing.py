@@ -23,6 +23,11 @@ _SORT_COLUMNS: dict[str, tuple[InstrumentedAttribute[Any], type]] = {
 }
 
 
+class Count(NamedTuple):
+    total: int
+    is_capped: bool
+
+
 class Page(NamedTuple):
     customers: list[Customer]
     next_cursor: str | None
@@ -33,7 +38,7 @@ async def list_customers(
     context: Context, wanted: CustomerFilter, *, sort: str, limit: int, cursor: str | None
 ) -> Page:
     """A page by filter and sort order, or, with `search`, by rank."""
-    if wanted.search is not None and wanted.search.strip():
+    if _searches(wanted):
         return await _search(context, wanted, limit=limit, cursor=cursor)
     question = wanted.asked() | {"sort": sort}
     column, kind = _SORT_COLUMNS[sort.lstrip("-")]
@@ -58,16 +63,7 @@ async def _search(
     """The best hits of the search function, filtered, in its order; at most a hundred."""
     question = wanted.asked() | {"sort": "rank"}
     skipped = read_cursor(context, question, cursor, tuple[int])[0] if cursor else 0
-    hits = (
-        await context.session.execute(
-            text(
-                "select customer_id, matched from search_customers(:tenant, :query, :most) "
-                "with ordinality order by ordinality"
-            ),
-            {"tenant": context.tenant.id, "query": wanted.search, "most": SEARCH_RESULTS_MAX},
-        )
-    ).all()
-    matched_by = {hit.customer_id: hit.matched for hit in hits}
+    matched_by = await _hits(context, wanted)
     found = {
         customer.id: customer
         for customer in await context.session.scalars(
@@ -82,7 +78,28 @@ async def _search(
     return Page(rows, next_cursor, matched_by)
 
 
-async def count_customers(context: Context, wanted: CustomerFilter) -> int:
+async def count_customers(context: Context, wanted: CustomerFilter) -> Count:
     """Counts no further than one past the cap, so that asking costs little at any size."""
-    capped = select(Customer.id).where(*conditions(context, wanted)).limit(TOTAL_CAP + 1).subquery()
-    return await context.session.scalar(select(func.count()).select_from(capped)) or 0
+    query = select(Customer.id).where(*conditions(context, wanted)).limit(TOTAL_CAP + 1)
+    hits = await _hits(context, wanted) if _searches(wanted) else None
+    if hits is not None:
+        query = query.where(Customer.id.in_(list(hits)))
+    counted = await context.session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    is_capped = counted > TOTAL_CAP or (hits is not None and len(hits) >= SEARCH_RESULTS_MAX)
+    return Count(min(counted, TOTAL_CAP), is_capped)
+
+
+def _searches(wanted: CustomerFilter) -> bool:
+    return wanted.search is not None and bool(wanted.search.strip())
+
+
+async def _hits(context: Context, wanted: CustomerFilter) -> dict[UUID, str]:
+    """What the search function finds, best first, and by what."""
+    rows = await context.session.execute(
+        text(
+            "select customer_id, matched from search_customers(:tenant, :query, :most) "
+            "with ordinality order by ordinality"
+        ),
+        {"tenant": context.tenant.id, "query": wanted.search, "most": SEARCH_RESULTS_MAX},
+    )
+    return {row.customer_id: row.matched for row in rows}

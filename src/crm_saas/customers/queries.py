@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.sql.elements import ColumnElement
 
+from crm_saas.customers.folding import fold_text
 from crm_saas.customers.models import Customer
 from crm_saas.customers.schemas import MergedFrom, Statistics
 from crm_saas.kit.context import Context
@@ -50,6 +51,11 @@ async def access_merged(
     if asked is customer:
         return customer, None
     return customer, MergedFrom(id=asked.id, customer_number=asked.customer_number)
+
+
+def is_number(text: str) -> ColumnElement[bool]:
+    """However it is typed: the tenant's prefix has the case that the tenant gave it."""
+    return Customer.number_norm == fold_text(text)
 
 
 async def customer_statistics(context: Context) -> Statistics:

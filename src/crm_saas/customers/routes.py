@@ -3,7 +3,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Request, Response, delete, get, patch, post
-from litestar.params import QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Stream
 
 from crm_saas.audit.queries import list_events
@@ -18,6 +18,7 @@ from crm_saas.customers.queries import (
     access_customer,
     access_merged,
     customer_statistics,
+    is_number,
 )
 from crm_saas.customers.schemas import (
     BlockCustomer,
@@ -29,7 +30,7 @@ from crm_saas.customers.schemas import (
     VerifyIdentity,
 )
 from crm_saas.customers.views import view_customer
-from crm_saas.kit.context import Context
+from crm_saas.kit.dependencies import RequestContext
 from crm_saas.kit.errors import PreconditionFailed
 from crm_saas.kit.etags import IfMatch, etag_of, require_match
 from crm_saas.kit.paging import LIMIT_DEFAULT, Cursor, Limit
@@ -40,12 +41,12 @@ from crm_saas.otp.errors import OtpBudgetExhausted, OtpRefused
 
 @get("/customers", permission="customers:read", query=CustomerFilter, responses=problems())
 async def list_customers(
-    context: Context,
+    context: RequestContext,
     request: Request[Any, Any, Any],
-    sort: SortField = "-createdAt",
+    sort: FromQuery[SortField] = "-createdAt",
     limit: Limit = LIMIT_DEFAULT,
-    cursor: Cursor | None = None,
-    total: bool = False,
+    cursor: Cursor = None,
+    total: FromQuery[bool] = False,
 ) -> CustomerList:
     """A page of customers: by `search`, best hits first, or by filters in the order of `sort`."""
     wanted = read_query(request, CustomerFilter, besides={"sort", "limit", "cursor", "total"})
@@ -56,13 +57,13 @@ async def list_customers(
             view_customer(context, c, matched_by=page.matched_by.get(c.id)) for c in page.customers
         ],
         next_cursor=page.next_cursor,
-        total=None if count is None else min(count, listing.TOTAL_CAP),
-        total_is_capped=None if count is None else count > listing.TOTAL_CAP,
+        total=count and count.total,
+        total_is_capped=count and count.is_capped,
     )
 
 
 @get("/customers/statistics", permission="customers:read", responses=problems())
-async def show_customer_statistics(context: Context) -> Statistics:
+async def show_customer_statistics(context: RequestContext) -> Statistics:
     return await customer_statistics(context)
 
 
@@ -74,7 +75,7 @@ async def show_customer_statistics(context: Context) -> Statistics:
     media_type="text/csv",
 )
 async def export_customers(
-    context: Context,
+    context: RequestContext,
     request: Request[Any, Any, Any],
     file_format: Annotated[export.Format, QueryParameter(name="format")] = "csv",
 ) -> Stream:
@@ -93,7 +94,9 @@ async def export_customers(
     permission="customers:read",
     responses=problems(CustomerNotFound),
 )
-async def read_customer(context: Context, customer_id: UUID) -> Response[CustomerView]:
+async def read_customer(
+    context: RequestContext, customer_id: FromPath[UUID]
+) -> Response[CustomerView]:
     """The customer; for one that was merged, the survivor, with `mergedFrom`."""
     customer, merged_from = await access_merged(context, Customer.id == customer_id)
     return answer(context, customer, merged_from)
@@ -104,11 +107,11 @@ async def read_customer(context: Context, customer_id: UUID) -> Response[Custome
     permission="customers:read",
     responses=problems(CustomerNotFound),
 )
-async def read_customer_by_number(context: Context, customer_number: str) -> Response[CustomerView]:
+async def read_customer_by_number(
+    context: RequestContext, customer_number: FromPath[str]
+) -> Response[CustomerView]:
     """By customer number, such as CUST-00001; numbers of merged customers find the survivor."""
-    customer, merged_from = await access_merged(
-        context, Customer.customer_number == customer_number.strip().upper()
-    )
+    customer, merged_from = await access_merged(context, is_number(customer_number))
     return answer(context, customer, merged_from)
 
 
@@ -120,7 +123,10 @@ async def read_customer_by_number(context: Context, customer_number: str) -> Res
     ),
 )
 async def edit_customer(
-    context: Context, customer_id: UUID, data: PatchCustomer, if_match: IfMatch = None
+    context: RequestContext,
+    customer_id: FromPath[UUID],
+    data: JSONBody[PatchCustomer],
+    if_match: IfMatch = None,
 ) -> Response[CustomerView]:
     verified = await prove_phone(
         context, data.phone, data.otp_code, data.verification_token, purpose="phone_change"
@@ -140,7 +146,7 @@ async def edit_customer(
     responses=problems(CustomerNotFound, CustomerBlocked, PreconditionFailed),
 )
 async def deactivate_customer(
-    context: Context, customer_id: UUID, if_match: IfMatch = None
+    context: RequestContext, customer_id: FromPath[UUID], if_match: IfMatch = None
 ) -> Response[CustomerView]:
     """Deactivates; nothing is deleted. `/reactivate` takes it back."""
     customer = await access_customer(context, customer_id, lock=True)
@@ -154,7 +160,9 @@ async def deactivate_customer(
     status_code=200,
     responses=problems(CustomerNotFound),
 )
-async def reactivate_customer(context: Context, customer_id: UUID) -> Response[CustomerView]:
+async def reactivate_customer(
+    context: RequestContext, customer_id: FromPath[UUID]
+) -> Response[CustomerView]:
     customer = await access_customer(context, customer_id, lock=True)
     if customer.status == "blocked":
         context.actor.require("customers:block")
@@ -168,7 +176,7 @@ async def reactivate_customer(context: Context, customer_id: UUID) -> Response[C
     responses=problems(CustomerNotFound),
 )
 async def block_customer(
-    context: Context, customer_id: UUID, data: BlockCustomer
+    context: RequestContext, customer_id: FromPath[UUID], data: JSONBody[BlockCustomer]
 ) -> Response[CustomerView]:
     customer = await access_customer(context, customer_id, lock=True)
     return answer(context, await editing.block_customer(context, customer, reason=data.reason))
@@ -181,7 +189,7 @@ async def block_customer(
     responses=problems(CustomerNotFound),
 )
 async def verify_identity(
-    context: Context, customer_id: UUID, data: VerifyIdentity
+    context: RequestContext, customer_id: FromPath[UUID], data: JSONBody[VerifyIdentity]
 ) -> Response[CustomerView]:
     customer = await access_customer(context, customer_id, lock=True)
     return answer(context, await editing.verify_identity(context, customer, how=data.how))
@@ -193,7 +201,10 @@ async def verify_identity(
     responses=problems(CustomerNotFound),
 )
 async def read_customer_history(
-    context: Context, customer_id: UUID, limit: Limit = LIMIT_DEFAULT, cursor: Cursor | None = None
+    context: RequestContext,
+    customer_id: FromPath[UUID],
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
 ) -> EventList:
     """What happened to the customer, newest first."""
     customer = await access_customer(context, customer_id)
@@ -201,7 +212,7 @@ async def read_customer_history(
 
 
 def answer(
-    context: Context,
+    context: RequestContext,
     customer: Customer,
     merged_from: MergedFrom | None = None,
     *,

@@ -1,5 +1,6 @@
 """Reading a body within limits, and refusing what could not be stored anyway."""
 
+import json
 import re
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -12,7 +13,9 @@ from crm_saas.kit.errors import InvalidInput, MalformedRequest, TooLarge, Unsupp
 
 DEPTH_MAX = 32
 INTEGER_MAX = 2**63 - 1
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_INNERMOST = re.compile(rb"\[\]|\{\}")
 _MAY_HOLD_NUL = re.compile(rb"\\u0000")
 
 
@@ -51,25 +54,44 @@ def check_body(body: bytes, headers: Headers, scope: Scope) -> None:
         body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedRequest("The body must be UTF-8.") from error
-    if _depth(body) > DEPTH_MAX:
+    if _is_deep(body):
         raise MalformedRequest(f"The body is nested deeper than {DEPTH_MAX} levels.")
+    _refuse_repeated(body)
     if _MAY_HOLD_NUL.search(body):
         _refuse_nul(body)
 
 
-def _depth(body: bytes) -> int:
-    """Levels of nesting, without recursion; brackets within strings do not count."""
+def _is_deep(body: bytes) -> bool:
+    """Takes away one level at a time, without recursion; brackets within strings do not count.
+
+    What has a bracket too many is not JSON: the decoder's business, unless it is deep enough to
+    exhaust the decoder.
+    """
     if body.count(b"[") + body.count(b"{") <= DEPTH_MAX:
-        return 0
-    depth = deepest = 0
-    for match in _BRACKETS.finditer(body):
-        token = match[0]
-        if token in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif token in b"]}":
-            depth -= 1
-    return deepest
+        return False
+    brackets = _STRING.sub(b"", body).translate(None, _NOT_BRACKETS)
+    for _ in range(DEPTH_MAX):
+        if not brackets:
+            return False
+        brackets = _INNERMOST.sub(b"", brackets)
+    return bool(brackets)
+
+
+def _refuse_repeated(body: bytes) -> None:
+    """A name that comes twice means one thing to us and may mean the other to who logged it."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in members:
+                raise InvalidInput.of(name[:100], "comes twice in one object", "repeated")
+            members[name] = value
+        return members
+
+    try:
+        json.loads(body, object_pairs_hook=unique)
+    except (ValueError, RecursionError):
+        return  # refused as malformed by the route's own decoder
 
 
 def _refuse_nul(body: bytes) -> None:

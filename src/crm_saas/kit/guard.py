@@ -18,8 +18,7 @@ _HARMS = text(
     where r.rolname = current_user
     """
 )
-_UNGUARDED = text(
-    r"""
+UNGUARDED = r"""
     select c.relname
     from pg_class c
     where c.relnamespace = 'public'::regnamespace
@@ -27,8 +26,7 @@ _UNGUARDED = text(
         and c.relname like 'org\_%'
         and not (c.relrowsecurity and c.relforcerowsecurity)
     order by c.relname
-    """
-)
+"""
 
 
 class UnsafeDatabase(RuntimeError):
@@ -39,7 +37,7 @@ async def refuse_unsafe_role(database: Database) -> None:
     """Raises UnsafeDatabase."""
     async with database.session() as session:
         harms = (await session.execute(_HARMS)).one()._asdict()
-        unguarded = list(await session.scalars(_UNGUARDED))
+        unguarded = list(await session.scalars(text(UNGUARDED)))
     if reasons := [name.replace("_", " ") for name, is_so in harms.items() if is_so]:
         raise UnsafeDatabase(
             f"This process's database role gets past row-level security ({', '.join(reasons)}). "

@@ -3,7 +3,7 @@
 from litestar import Response, get
 from sqlalchemy import text
 
-from crm_saas.kit.db import Database
+from crm_saas.kit.dependencies import AppDatabase
 from crm_saas.kit.schemas import Struct
 
 
@@ -17,7 +17,7 @@ async def live() -> Health:
 
 
 @get("/health/ready", public=True)
-async def ready(database: Database) -> Response[Health]:
+async def ready(database: AppDatabase) -> Response[Health]:
     """503 while the database does not answer; load balancers then look elsewhere."""
     try:
         async with database.session("asides") as session:

@@ -21,7 +21,7 @@ from crm_saas.kit.idempotency import (
     IdempotencyKeyInFlight,
     IdempotencyKeyReused,
 )
-from crm_saas.kit.openapi_schemas import component_schemas, tidy, without_null
+from crm_saas.kit.openapi_schemas import component_schemas, query_parameters, tidy, without_null
 from crm_saas.kit.problems import PROBLEM_BASE, PROBLEM_MEDIA_TYPE
 from crm_saas.kit.reference_page import DocumentPlugin, PagePlugin, reference_router
 
@@ -127,13 +127,12 @@ class _Finish:
         components["schemas"]["ProblemBody"]["examples"] = [_PROBLEM_EXAMPLE]
         components["parameters"] = PARAMETERS
         components["headers"] = HEADERS
-        for path in document["paths"].values():
-            operations = {method: path[method] for method in METHODS if method in path}
-            versioned = any("412" in operation["responses"] for operation in operations.values())
-            for method, operation in operations.items():
-                self._finish_operation(method, operation)
-                if versioned and method in {"get", "put", "patch"}:
-                    _add_header(operation, "ETag", "ETag", statuses="2")
+        for path, item in document["paths"].items():
+            for method in METHODS:
+                if method in item:
+                    self._finish_operation(method, item[method])
+                    if "412" in item[method]["responses"]:
+                        _add_version(document["paths"], path, item[method])
         return document
 
     def _finish_operation(self, method: str, operation: Json) -> None:
@@ -147,18 +146,19 @@ class _Finish:
         for status, response in operation["responses"].items():
             if not response.get("headers"):
                 response.pop("headers", None)
-            if response["description"] == HTTPStatus(int(status)).description:
+            _finish_stream(handler, response)
+            if status < "400":
                 response["description"] = HTTPStatus(int(status)).phrase
         tidy(operation)
         _finish_body(handler, operation, self.examples.get(name))
+        if (query := handler.opt.get("query")) is not None:
+            operation["parameters"] = [*query_parameters(query), *operation.get("parameters", ())]
         if handler.opt.get("public"):
             operation["security"] = []
         else:
             _add_credential(handler.opt["permission"], operation)
             if method == "post":
                 _add_idempotency(operation)
-        if "412" in operation["responses"]:
-            _add_parameter(operation, "IfMatch")
         _add_header(operation, "Retry-After", "RetryAfter", statuses=("429", "503"))
         operation["responses"] = dict(sorted(operation["responses"].items()))
 
@@ -205,6 +205,15 @@ def _finish_body(handler: HTTPRouteHandler, operation: Json, example: object) ->
     _add_problem(operation, UnsupportedMediaType)
 
 
+def _finish_stream(handler: HTTPRouteHandler, response: Json) -> None:
+    """Litestar knows one media type of a stream, and nothing of what is in it."""
+    content = response.get("content", {})
+    for media_type in [name for name, media in content.items() if media == {"schema": {}}]:
+        del content[media_type]
+        for name in handler.opt.get("media_types", [media_type]):
+            content[name] = {"schema": {"type": "string"}}
+
+
 def _add_credential(permission: str, operation: Json) -> None:
     needed = "any credential" if permission == ANY_CREDENTIAL else f"permission `{permission}`"
     parts = (operation.get("description"), f"Needs {needed}.")
@@ -219,12 +228,22 @@ def _add_idempotency(operation: Json) -> None:
     _add_header(operation, "Idempotency-Replayed", "IdempotencyReplayed", statuses="2")
 
 
+def _add_version(paths: Json, path: str, operation: Json) -> None:
+    """`If-Match` here, and `ETag` where the version is read: this path or the nearest above it."""
+    _add_parameter(operation, "IfMatch")
+    if "application/json" in operation["responses"].get("200", {}).get("content", {}):
+        _add_header(operation, "ETag", "ETag", statuses="200")
+    while path and "get" not in paths.get(path, {}):
+        path = path.rpartition("/")[0]
+    if path:
+        _add_header(paths[path]["get"], "ETag", "ETag", statuses="200")
+
+
 def _add_parameter(operation: Json, component: str) -> None:
-    """Unless the route declares it itself."""
+    """In place of the route's own of this name, which says less."""
     name = PARAMETERS[component]["name"].lower()
-    parameters = operation.setdefault("parameters", [])
-    if all(parameter.get("name", "").lower() != name for parameter in parameters):
-        parameters.append({"$ref": f"#/components/parameters/{component}"})
+    others = [p for p in operation.get("parameters", ()) if p.get("name", "").lower() != name]
+    operation["parameters"] = [*others, {"$ref": f"#/components/parameters/{component}"}]
 
 
 def _add_problem(operation: Json, kind: type[Problem]) -> None:

@@ -38,6 +38,19 @@ def component_schemas(handlers: Iterable[HTTPRouteHandler]) -> dict[str, Json]:
     return dict(sorted(schemas.items()))
 
 
+def query_parameters(kind: type[msgspec.Struct]) -> list[Json]:
+    """Those of a route that reads its query into a struct (kit/queries.py)."""
+    schemas = msgspec.json.schema_components([kind], ref_template=_PREFIX + "{name}")[1]
+    schema = schemas[kind.__name__]
+    _mark_times(kind, schema)
+    tidy(schema)
+    parameters = []
+    for name, place in schema["properties"].items():
+        place.pop("default", None)
+        parameters.append({"name": name, "in": "query", "schema": without_null(place)})
+    return parameters
+
+
 def tidy(node: object) -> None:
     """Tidies Litestar's and msgspec's schemas within `node`, in place."""
     match node:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from msgspec import Meta
+from litestar.params import QueryParameter
 
 from crm_saas.kit.context import Context
 from crm_saas.kit.crypto import KeyRing
@@ -19,8 +19,8 @@ from crm_saas.kit.errors import InvalidInput
 
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 200
-Limit = Annotated[int, Meta(ge=1, le=LIMIT_MAX)]
-Cursor = Annotated[str, Meta(max_length=1000)]
+Limit = Annotated[int, QueryParameter(ge=1, le=LIMIT_MAX)]
+Cursor = Annotated[str | None, QueryParameter(max_length=1000)]
 
 _TAG_BYTES = 16
 T = TypeVar("T")

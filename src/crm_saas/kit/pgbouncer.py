@@ -7,6 +7,6 @@ POOLED_ROLES: tuple[Role, ...] = ("crm_app", "crm_platform")
 
 
 def userlist(settings: Settings) -> str:
-    """Its auth_file. In plain text: SCRAM verifiers could check clients, but not log in for them."""
+    """Its auth_file, in plain text: a SCRAM verifier can check a client, but not log in for it."""
     owner_password = settings.owner_url.password or ""
     return "".join(f'"{role}" "{role_password(owner_password, role)}"\n' for role in POOLED_ROLES)

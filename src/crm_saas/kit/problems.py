@@ -139,9 +139,19 @@ def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Pro
     in_body = [entry for entry in extra if entry.get("source", "body") == "body"]
     if extra and not in_body:
         return invalid_input(
-            [FieldError(str(e.get("key", "")), str(e.get("message", ""))) for e in extra]
+            [
+                FieldError(_sent_name(request, str(e.get("key", ""))), str(e.get("message", "")))
+                for e in extra
+            ]
         )
     return invalid_input(explain_body(request) or [FieldError("", error.detail)])
+
+
+def _sent_name(request: Request[Any, Any, Any], parameter: str) -> str:
+    """What the caller calls it: the handler's Python names are not part of the API."""
+    known = request.scope["route_handler"].parsed_fn_signature.parameters
+    declared = known[parameter].kwarg_definition if parameter in known else None
+    return getattr(declared, "name", None) or parameter
 
 
 def invalid_input(fields: list[FieldError]) -> InvalidInput:

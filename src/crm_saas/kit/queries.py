@@ -1,12 +1,13 @@
 """Query parameters as a struct: typed, and refused when misspelt instead of ignored."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
 from litestar import Request
 
-from crm_saas.kit.errors import FieldError
+from crm_saas.kit.errors import FieldError, InvalidInput
 from crm_saas.kit.problems import invalid_input
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -36,6 +37,13 @@ def read_query(request: Request[Any, Any, Any], kind: type[T], *, besides: Colle
     if errors:
         raise invalid_input(errors)
     return read
+
+
+def with_zone(name: str, value: datetime) -> datetime:
+    """Raises InvalidInput for a time that means another moment in each place."""
+    if value.tzinfo is None:
+        raise InvalidInput.of(name, "needs a time zone, such as 2026-01-31T00:00:00Z")
+    return value
 
 
 def _explain(values: dict[str, str], kind: type[msgspec.Struct]) -> list[FieldError]:

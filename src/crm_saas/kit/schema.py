@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[3]
 SQL = ROOT / "sql"
 LOGIN_ROLES = ("crm_app", "crm_platform", "crm_dump", "crm_worker")
 EXTENSIONS = ("pg_trgm", "btree_gin")
-_MIGRATE_LOCK = 7_203_411
+MIGRATE_LOCK = 7_203_411
 _CREATE_POLICY = re.compile(r"create policy (\w+) on (\w+)(.*)", re.DOTALL)
 
 
@@ -47,7 +47,7 @@ class Policy(NamedTuple):
 
 def migrate(settings: Settings) -> None:
     with owner_connection(settings) as connection:
-        connection.execute("select pg_advisory_lock(%s)", [_MIGRATE_LOCK])
+        connection.execute("select pg_advisory_lock(%s)", [MIGRATE_LOCK])
         apply_roles(connection, settings)
         for extension in EXTENSIONS:
             connection.execute(

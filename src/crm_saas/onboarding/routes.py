@@ -1,6 +1,7 @@
 from uuid import UUID
 
 from litestar import Response, post
+from litestar.params import FromPath, JSONBody
 
 from crm_saas.customers.errors import (
     EmailTaken,
@@ -11,7 +12,7 @@ from crm_saas.customers.errors import (
 from crm_saas.customers.queries import CustomerNotFound
 from crm_saas.customers.routes import answer
 from crm_saas.customers.schemas import CustomerView
-from crm_saas.kit.context import Context
+from crm_saas.kit.dependencies import RequestContext
 from crm_saas.kit.errors import PreconditionFailed
 from crm_saas.kit.etags import IfMatch
 from crm_saas.kit.idempotency import IdempotencyKeyInFlight, IdempotencyKeyReused
@@ -33,7 +34,9 @@ from crm_saas.otp.errors import OtpBudgetExhausted, OtpRefused
     permission="customers:create",
     responses=problems(PhoneTaken, EmailTaken, PhoneNotVerified, OtpRefused, OtpBudgetExhausted),
 )
-async def create_customer(context: Context, data: CreateCustomer) -> Response[CustomerView]:
+async def create_customer(
+    context: RequestContext, data: JSONBody[CreateCustomer]
+) -> Response[CustomerView]:
     """Creates a guest, a stub or a full customer, with a number and in one transaction."""
     customer = await service.onboard_customer(context, data)
     return answer(context, customer, status_code=201)
@@ -55,9 +58,9 @@ async def create_customer(context: Context, data: CreateCustomer) -> Response[Cu
     ),
 )
 async def upgrade_customer(
-    context: Context,
-    customer_id: UUID,
-    data: UpgradeCustomer,
+    context: RequestContext,
+    customer_id: FromPath[UUID],
+    data: JSONBody[UpgradeCustomer],
     if_match: IfMatch = None,
 ) -> Response[CustomerView]:
     """Moves a guest to stub or full, a stub to full; never back."""
@@ -70,7 +73,9 @@ async def upgrade_customer(
     status_code=200,
     responses=problems(PhoneTaken, EmailTaken),
 )
-async def find_or_create_customer(context: Context, data: FindOrCreate) -> Response[Found]:
+async def find_or_create_customer(
+    context: RequestContext, data: JSONBody[FindOrCreate]
+) -> Response[Found]:
     """The till's one call: 201 `created`, 200 `matched` or `ambiguous`."""
     found = await service.find_or_create(context, data)
     return Response(found, status_code=201 if found.outcome == "created" else 200)
@@ -82,7 +87,7 @@ async def find_or_create_customer(context: Context, data: FindOrCreate) -> Respo
     status_code=200,
     responses=problems(IdempotencyKeyReused, IdempotencyKeyInFlight),
 )
-async def create_customer_batch(context: Context, data: Batch) -> BatchOutcomes:
+async def create_customer_batch(context: RequestContext, data: JSONBody[Batch]) -> BatchOutcomes:
     """Find-or-create for what a till collected offline, each row in its own transaction."""
     return BatchOutcomes(outcomes=await service.run_batch(context, data.rows))
 

@@ -2,9 +2,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from litestar import Request, post
+from litestar.params import JSONBody
 
-from crm_saas.kit.context import Context
-from crm_saas.kit.db import Database
+from crm_saas.kit.dependencies import AppDatabase, RequestContext
 from crm_saas.kit.errors import Forbidden, MalformedRequest
 from crm_saas.kit.problems import problems
 from crm_saas.kit.schemas import provided
@@ -30,7 +30,7 @@ _FORM_FIELDS_MAX = 100
     status_code=202,
     responses=problems(PhoneNotServed, OtpSentRecently, OtpBudgetExhausted),
 )
-async def send_otp(context: Context, data: SendOtp) -> OtpSent:
+async def send_otp(context: RequestContext, data: JSONBody[SendOtp]) -> OtpSent:
     """Sends a code of six digits, good for five minutes and three attempts."""
     sent = await service.send_code(context, **provided(data))  # type: ignore[arg-type]
     return OtpSent(purpose=data.purpose, expires_at=sent.expires_at, resend_at=sent.resend_at)
@@ -42,7 +42,7 @@ async def send_otp(context: Context, data: SendOtp) -> OtpSent:
     status_code=200,
     responses=problems(OtpRefused, OtpBudgetExhausted),
 )
-async def verify_otp(context: Context, data: VerifyOtp) -> OtpVerified:
+async def verify_otp(context: RequestContext, data: JSONBody[VerifyOtp]) -> OtpVerified:
     """Trades a right code for a proof, which creating or upgrading a customer takes once."""
     verified = await service.verify_code(
         context, phone=data.phone, purpose=data.purpose, code=data.code
@@ -57,7 +57,7 @@ async def verify_otp(context: Context, data: VerifyOtp) -> OtpVerified:
     status_code=204,
     responses=problems(),
 )
-async def twilio_callback(request: Request[Any, Any, Any], database: Database) -> None:
+async def twilio_callback(request: Request[Any, Any, Any], database: AppDatabase) -> None:
     """Twilio reports what became of a message; believed when it is signed."""
     query = request.scope["query_string"].decode("latin-1")
     form = _form(await request.body())

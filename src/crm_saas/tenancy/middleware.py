@@ -8,12 +8,14 @@ run again before anybody saw an answer. See docs/decisions/one-transaction-a-req
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, cast
 
 from litestar.datastructures import Headers
 from litestar.middleware import ASGIMiddleware
 from litestar.types import (
     ASGIApp,
+    HTTPReceiveMessage,
     HTTPRequestEvent,
     HTTPResponseBodyEvent,
     HTTPResponseStartEvent,
@@ -25,15 +27,21 @@ from litestar.types import (
 )
 from litestar.utils.scope.state import ScopeState
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_saas.kit import idempotency
 from crm_saas.kit.bodies import check_body, read_body
 from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
+from crm_saas.kit.errors import MethodNotAllowed, Unavailable
 from crm_saas.kit.problems import RETRYABLE
 from crm_saas.tenancy.resolution import Caller, PermissionsOf, read_caller, resolve
 
 ATTEMPTS_MAX = 3
+_UNKNOWN_FATE = (
+    "The database went away while it was saving, so it may or may not have been saved. "
+    "Send the same request again: with the same Idempotency-Key it has its effect once."
+)
 
 
 class RequestTransaction(ASGIMiddleware):
@@ -45,6 +53,8 @@ class RequestTransaction(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         options = scope["route_handler"].opt
+        if cast(HTTPScope, scope)["method"] == "OPTIONS":  # Litestar's own handler, for every path
+            raise MethodNotAllowed("See /api/v1/docs for what this path takes.")
         headers = Headers.from_scope(scope)
         state = scope["state"]
         settings = self._database.settings
@@ -57,7 +67,7 @@ class RequestTransaction(ASGIMiddleware):
         check_body(body, headers, scope)
         state["body"] = body
         if caller is None:
-            await next_app(scope, _replay(body), send)
+            await next_app(scope, _replay(body, receive), send)
             return
         for attempt in range(1, ATTEMPTS_MAX + 1):
             state.pop("context", None)
@@ -65,7 +75,7 @@ class RequestTransaction(ASGIMiddleware):
             ScopeState.from_scope(scope).response_started = False
             answer = Answer(send)
             try:
-                await self._attempt(scope, caller, answer, next_app, options["permission"])
+                await self._attempt(scope, receive, caller, answer, next_app)
             except DBAPIError as error:
                 stale_connection = error.connection_invalidated and "context" not in state
                 if attempt < ATTEMPTS_MAX and (stale_connection or _may_run_again(error)):
@@ -82,23 +92,23 @@ class RequestTransaction(ASGIMiddleware):
             return
 
     async def _attempt(
-        self, scope: Scope, caller: Caller, answer: "Answer", next_app: ASGIApp, permission: str
+        self, scope: Scope, receive: Receive, caller: Caller, answer: "Answer", next_app: ASGIApp
     ) -> None:
         body: bytes = scope["state"]["body"]
         async with self._database.session() as session:
             context = await resolve(session, caller, self._database, self._permissions_of)
             scope["state"]["context"] = context
             scope["state"]["log_tenant"] = context.tenant.slug
-            context.actor.require(permission)
-            answer.commit = session.commit
+            context.actor.require(scope["route_handler"].opt["permission"])
+            answer.commit = partial(_commit, session)
             async with _idempotent(scope, context, answer, body) as replayed:
                 if not replayed:
-                    await next_app(scope, _replay(body), answer.receive)
+                    await next_app(scope, _replay(body, receive), answer.receive)
                     ScopeState.from_scope(scope).response_started = answer.streaming
             if answer.streaming:
                 return
             if answer.status < 400:
-                await session.commit()
+                await answer.commit()
             else:
                 await session.rollback()
 
@@ -198,11 +208,24 @@ def _may_run_again(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) in RETRYABLE
 
 
-def _replay(body: bytes) -> Receive:
-    """A `receive` that gives the body which was read already."""
-    message: HTTPRequestEvent = {"type": "http.request", "body": body, "more_body": False}
+async def _commit(session: AsyncSession) -> None:
+    """A connection that breaks while it commits leaves open whether it did."""
+    try:
+        await session.commit()
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise Unavailable(_UNKNOWN_FATE) from error
+        raise
 
-    async def receive() -> HTTPRequestEvent:
-        return message
 
-    return receive
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives the body which was read already, once, and then what follows it.
+
+    What follows is the client's disconnect, which a stream waits for.
+    """
+    messages: list[HTTPRequestEvent] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> HTTPReceiveMessage:
+        return messages.pop() if messages else cast(HTTPReceiveMessage, await receive())
+
+    return replay

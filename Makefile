@@ -1,0 +1,56 @@
+# Needs Python 3.11 or newer and make. Everything else is fetched into .uv and .venv.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.8
+BIN := .venv/bin
+UV := .uv/uv-$(UV_VERSION)
+READY := .venv/.ready
+
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: run test lint types contracts check clients clean
+.DEFAULT_GOAL := run
+
+run: $(READY) ## PostgreSQL, API and worker on 127.0.0.1:$PORT until Ctrl-C
+	@exec $(BIN)/crm-saas up
+
+test: $(READY) ## everything, against a real PostgreSQL; ARGS=… goes to pytest
+	@exec $(BIN)/pytest $(ARGS)
+
+lint: $(READY)
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+types: $(READY)
+	@$(BIN)/mypy
+
+contracts: $(READY)
+	@$(BIN)/lint-imports --no-cache
+
+check: lint types contracts test
+
+clients: $(READY) ## a Python and a TypeScript client, into clients/*/generated
+	@$(BIN)/python clients/python/generate.py clients/python/generated
+	@clients/typescript/generate clients/typescript/generated
+
+clean: ## what was fetched and built; the data in .data stays
+	@rm -rf .uv .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf clients/*/generated clients/*/node_modules
+
+$(READY): $(UV) pyproject.toml uv.lock
+	@echo 'Building the environment from uv.lock …'
+	@.uv/bin/uv sync --quiet --locked --system-certs --python .uv/bin/python
+	@touch $@
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo 'Python 3.11 or newer is needed. Name it: make PYTHON=/path/to/python3.11 …' >&2; \
+		exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+		echo 'This Python cannot make environments. Install its venv module' \
+			'(Debian and Ubuntu: apt-get install python3-venv), then repeat.' >&2; \
+		exit 1; }
+	@rm -rf .uv
+	@$(PYTHON) -m venv .uv
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
