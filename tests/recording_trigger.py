@@ -59,7 +59,9 @@ _NOTES = """
                 and r.subject_id = row_id
         ) then
             raise integrity_constraint_violation using
-                message = format('%s of %s %s without its record', lower(tg_op), tg_table_name, row_id),
+                message = format(
+                    '%s of %s %s without its record', lower(tg_op), tg_table_name, row_id
+                ),
                 hint = 'Name the row in the subject or the rows of an event (kit/events.py).';
         end if;
         return null;

@@ -6,15 +6,20 @@ from typing import Any
 
 from litestar import Litestar, Request, Router
 from litestar.di import Provide
+from litestar.enums import HttpMethod
+from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp
 
+from crm_saas.access.roles import PERMISSIONS
 from crm_saas.kit import health
-from crm_saas.kit.context import Context
+from crm_saas.kit.context import ANY_CREDENTIAL, Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.guard import refuse_unsafe_role
 from crm_saas.kit.problems import render_problem
+from crm_saas.kit.queries import declare_queries
 from crm_saas.kit.requests import RequestLog
 from crm_saas.kit.settings import Settings
+from crm_saas.otp.senders import choose_sender
 from crm_saas.tenancy.middleware import RequestTransaction
 from crm_saas.wiring import ROUTES, openapi_config, permissions_of
 from crm_saas.worker import embedded_worker
@@ -30,12 +35,13 @@ def create_litestar(settings: Settings, *, with_worker: bool = False) -> Litesta
 
     @asynccontextmanager
     async def connected(_: Litestar) -> AsyncIterator[None]:
+        choose_sender(settings)
         await refuse_unsafe_role(database)
         async with embedded_worker(settings) if with_worker else nullcontext():
             yield
         await database.close()
 
-    return Litestar(
+    app = Litestar(
         route_handlers=[*health.ROUTES, Router("/api/v1", route_handlers=ROUTES)],
         dependencies={
             "context": Provide(_context, sync_to_thread=False),
@@ -49,6 +55,20 @@ def create_litestar(settings: Settings, *, with_worker: bool = False) -> Litesta
         logging_config=None,
         debug=False,
     )
+    declare_queries(app)
+    refuse_undeclared(app)
+    return app
+
+
+def refuse_undeclared(app: Litestar) -> None:
+    """Deny by default: a route says who may call it, or there is no application."""
+    for route in app.routes:
+        for handler in route.route_handlers if isinstance(route, HTTPRoute) else ():
+            declared = {*PERMISSIONS, ANY_CREDENTIAL}
+            if handler.http_methods == {HttpMethod.OPTIONS} or handler.opt.get("public"):
+                continue
+            if handler.opt.get("permission") not in declared:
+                raise RuntimeError(f"{handler} declares neither a known permission nor public=True")
 
 
 def _context(request: Request[Any, Any, Any]) -> Context:

@@ -17,6 +17,7 @@ from crm_saas import operator, running
 from crm_saas.access.roles import ROLES
 from crm_saas.app import create_litestar
 from crm_saas.doctor import examine
+from crm_saas.kit import deployment
 from crm_saas.kit.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from crm_saas.kit.errors import Problem
 from crm_saas.kit.guard import UnsafeDatabase
@@ -311,6 +312,25 @@ def print_openapi() -> None:
     application = create_litestar(Settings(role_urls={"crm_app": "postgresql://"}))
     document = msgspec.json.encode(application.openapi_schema.to_schema())
     click.echo(msgspec.json.format(document).decode())
+
+
+@cli.command("compose-environment")
+def compose_environment() -> None:
+    """Print fresh secrets for deploy/compose.yaml, to be kept in deploy/.env."""
+    for name, value in deployment.compose_environment().items():
+        click.echo(f"{name}={value}")
+
+
+@cli.command("role-urls")
+@click.option("--pgbouncer", metavar="HOST:PORT", help="Where PgBouncer listens, if there is one.")
+def role_urls(pgbouncer: str | None) -> None:
+    """Print the database URLs for API and worker, made from the owner's."""
+    host, _, port = (pgbouncer or "").rpartition(":")
+    if pgbouncer and not (host and port.isdigit()):
+        raise click.UsageError("--pgbouncer takes HOST:PORT.")
+    place = (host, int(port)) if pgbouncer else None
+    for name, value in deployment.role_urls(load_settings(), pgbouncer=place).items():
+        click.echo(f"{name}={value}")
 
 
 @cli.command("pgbouncer-userlist")

@@ -1,5 +1,6 @@
 """Starting and stopping the product's processes."""
 
+import asyncio
 import os
 import socket
 from collections.abc import Iterator
@@ -11,10 +12,13 @@ import uvicorn
 
 from crm_saas import demo
 from crm_saas.app import create_app
+from crm_saas.kit.db import Database
 from crm_saas.kit.embedded import EmbeddedPostgres
+from crm_saas.kit.guard import refuse_unsafe_role
 from crm_saas.kit.logs import configure_logs
 from crm_saas.kit.schema import ROOT, migrate
 from crm_saas.kit.settings import Settings
+from crm_saas.otp.senders import choose_sender
 
 GRACE_SECONDS = 20
 
@@ -78,8 +82,8 @@ def _refuse_taken_port(host: str, port: int) -> None:
 def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
     """The API alone; a worker process serves the jobs."""
     configure_logs(production=settings.environment == "production")
-    if workers == 1:
-        _refuse_taken_port(host, port)
+    _refuse_taken_port(host, port)
+    asyncio.run(_check(settings))
     uvicorn.run(
         "crm_saas.running:application",
         factory=True,
@@ -91,6 +95,16 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+
+
+async def _check(settings: Settings) -> None:
+    """What each process checks when it starts, once before, so that it ends in a sentence."""
+    choose_sender(settings)
+    database = Database(settings)
+    try:
+        await refuse_unsafe_role(database)
+    finally:
+        await database.close()
 
 
 def application() -> object:

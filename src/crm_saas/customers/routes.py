@@ -49,7 +49,7 @@ async def list_customers(
     total: FromQuery[bool] = False,
 ) -> CustomerList:
     """A page of customers: by `search`, best hits first, or by filters in the order of `sort`."""
-    wanted = read_query(request, CustomerFilter, besides={"sort", "limit", "cursor", "total"})
+    wanted = read_query(request, CustomerFilter)
     page = await listing.list_customers(context, wanted, sort=sort, limit=limit, cursor=cursor)
     count = await listing.count_customers(context, wanted) if total else None
     return CustomerList(
@@ -73,6 +73,7 @@ async def show_customer_statistics(context: RequestContext) -> Statistics:
     query=CustomerFilter,
     responses=problems(),
     media_type="text/csv",
+    media_types=list(export.MEDIA_TYPES.values()),
 )
 async def export_customers(
     context: RequestContext,
@@ -80,7 +81,7 @@ async def export_customers(
     file_format: Annotated[export.Format, QueryParameter(name="format")] = "csv",
 ) -> Stream:
     """Every customer that the filters leave, as CSV or JSON Lines; the export is recorded."""
-    wanted = read_query(request, CustomerFilter, besides={"format"})
+    wanted = read_query(request, CustomerFilter)
     chunks: AsyncIterator[bytes] = await export.open_export(context, wanted, file_format)
     return Stream(
         chunks,

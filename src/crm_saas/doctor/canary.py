@@ -31,11 +31,12 @@ def find_seen_canaries(connection: psycopg.Connection) -> Iterator[str]:
         return
     connection.execute(sql.SQL("set local role {}").format(sql.Identifier(APP)))
     for table in tables:
-        yield from find_open_doors(connection, table, planter)
+        yield from find_open_doors(planter, table)
 
 
-def find_open_doors(connection: psycopg.Connection, table: str, planter: Planter) -> Iterator[str]:
-    """Every way to one planted row, tried by crm_app within the current transaction."""
+def find_open_doors(planter: Planter, table: str) -> Iterator[str]:
+    """Every way to one planted row, tried by whoever the planter's connection is."""
+    connection = planter.connection
     stranger = uuid4()
     if _count(connection, None, _select(table)) is not None:
         yield f"Without a tenant, {table} can be read; it must be an error."
@@ -47,7 +48,7 @@ def find_open_doors(connection: psycopg.Connection, table: str, planter: Planter
         yield f"A tenant can change another's row in {table}."
     if _count(connection, stranger, _delete(table, planter)):
         yield f"A tenant can delete another's row in {table}."
-    if _inserts(connection, stranger, table, planter):
+    if _inserts(stranger, table, planter):
         yield f"A tenant can add a row to another in {table}."
     if _count(connection, planter.tenant_id, _move(table, planter, stranger)):
         yield f"A tenant can hand a row to another in {table}."
@@ -68,7 +69,8 @@ def _count(connection: psycopg.Connection, tenant: UUID | None, query: Query) ->
     return len(rows)
 
 
-def _inserts(connection: psycopg.Connection, tenant: UUID, table: str, planter: Planter) -> bool:
+def _inserts(tenant: UUID, table: str, planter: Planter) -> bool:
+    connection = planter.connection
     try:
         with connection.transaction(force_rollback=True):
             _set_scope(connection, tenant)

@@ -7,7 +7,7 @@ import itertools
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from uuid import UUID, uuid4
 
 import psycopg
@@ -81,12 +81,18 @@ class Planter:
     """Plants rows for one tenant, in the connection's transaction; keeps what it planted."""
 
     def __init__(self, connection: psycopg.Connection, tenant_id: UUID) -> None:
-        self._connection = connection
+        self.connection = connection
         self.tenant_id = tenant_id
         self.rows: dict[str, Row] = {}
 
-    def plant(self, table: str) -> Row:
-        """A row of `table`, after one of each table that it must refer to."""
+    def on(self, connection: psycopg.Connection) -> Self:
+        """The same rows, seen through another connection."""
+        other = type(self)(connection, self.tenant_id)
+        other.rows = self.rows
+        return other
+
+    def plant(self, table: str, given: Mapping[str, str] | None = None) -> Row:
+        """A row of `table`, after one of each table that it must refer to; `given` goes first."""
         if table in self.rows:
             return self.rows[table]
         values: Row = {}
@@ -96,18 +102,18 @@ class Planter:
                 values[column.name] = str(self.tenant_id)
             elif column.name == "id" or column.is_needed:
                 values[column.name] = self._candidates(table, column)[0]
-        for parent, here, there in self._connection.execute(_REFERENCES, [table]).fetchall():
+        for parent, here, there in self.connection.execute(_REFERENCES, [table]).fetchall():
             if parent == table:
                 values |= {h: values[t] for h, t in zip(here, there, strict=True) if h in values}
             elif set(here) <= values.keys():
                 found = self.plant(parent)
                 values |= {h: found[t] for h, t in zip(here, there, strict=True)}
-        self.rows[table] = self._insert_some(table, values)
+        self.rows[table] = self._insert_some(table, values | dict(given or {}))
         return self.rows[table]
 
     def insert(self, table: str, values: Mapping[str, str | None]) -> None:
         columns = self._columns(table)
-        self._connection.execute(
+        self.connection.execute(
             sql.SQL("insert into {} ({}) values ({})").format(
                 sql.Identifier(table),
                 sql.SQL(", ").join(map(sql.Identifier, values)),
@@ -124,7 +130,7 @@ class Planter:
         attempts: dict[str, Iterator[Row]] = {}
         for _ in range(ATTEMPTS_MAX):
             try:
-                with self._connection.transaction():
+                with self.connection.transaction():
                     self.insert(table, values)
             except psycopg.errors.CheckViolation as error:
                 name = error.diag.constraint_name or ""
@@ -144,7 +150,7 @@ class Planter:
     def _variants(self, table: str, constraint: str) -> Iterator[Row]:
         """Other values for the columns of one check."""
         columns = self._columns(table)
-        checks = self._connection.execute(_CHECKS, [table]).fetchall()
+        checks = self.connection.execute(_CHECKS, [table]).fetchall()
         names = next((list(named) for name, _, named in checks if name == constraint), [])
         choices: list[list[str | None]] = [
             [*self._candidates(table, columns[name]), *([] if columns[name].is_needed else [None])]
@@ -162,12 +168,12 @@ class Planter:
             return ["{}"]
         if column.type.partition("(")[0] in _VALUES:
             return [_VALUES[column.type.partition("(")[0]]]
-        for _, definition, names in self._connection.execute(_CHECKS, [table]).fetchall():
+        for _, definition, names in self.connection.execute(_CHECKS, [table]).fetchall():
             if names == [column.name] and "ANY" in definition:
                 return [word.replace("''", "'") for word in _LITERAL.findall(definition)]
         return [f"canary-{secrets.token_hex(6)}", *_WORDS]
 
     def _columns(self, table: str) -> dict[str, _Column]:
-        found: list[Any] = self._connection.execute(_COLUMNS, [table]).fetchall()
+        found: list[Any] = self.connection.execute(_COLUMNS, [table]).fetchall()
         columns = [_Column(*row) for row in found]
         return {column.name: column for column in columns if not column.is_generated}

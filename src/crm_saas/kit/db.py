@@ -67,7 +67,7 @@ class Database:
     async def transaction(
         self, scope: Scope | None, pool: Pool = "requests"
     ) -> AsyncIterator[AsyncSession]:
-        """Commits at the end, rolls back on an exception. Without a scope, no `org_*` row is seen."""
+        """Commits at the end, rolls back on an exception. No scope, no `org_*` rows."""
         async with self.session(pool) as session, session.begin():
             if scope is not None:
                 await set_scope(session, scope)

@@ -1,42 +1,59 @@
-"""Query parameters as a struct: typed, and refused when misspelt instead of ignored."""
+"""Query parameters: typed, and refused when misspelt instead of ignored."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import Request
+from litestar import Litestar, Request
+from litestar.routes import HTTPRoute
+from litestar.types import Scope
 
 from crm_saas.kit.errors import FieldError, InvalidInput
 from crm_saas.kit.problems import invalid_input
 
 T = TypeVar("T", bound=msgspec.Struct)
+_NAMES = "query_names"
 
 
-def read_query(request: Request[Any, Any, Any], kind: type[T], *, besides: Collection[str]) -> T:
-    """The struct's fields from the query; `besides` are the route's own parameters.
+def declare_queries(app: Litestar) -> None:
+    """Notes at each route which parameters it takes: its own, and the fields of `query`."""
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for handler, parameters in route.route_handler_map.values():
+                own = {parameter.field_alias for parameter in parameters.expected_query_params}
+                struct = handler.opt.get("query")
+                handler.opt[_NAMES] = own.union(struct.__struct_encode_fields__ if struct else ())
 
-    Raises InvalidInput with one entry a parameter.
-    """
-    errors: list[FieldError] = []
-    values: dict[str, str] = {}
-    known = set(kind.__struct_encode_fields__)
-    for name, value in request.query_params.multi_items():
-        if name in besides:
-            continue
-        if name not in known:
-            errors.append(FieldError(name[:100], "is not a filter of this list", "unknown"))
-        elif name in values:
-            errors.append(FieldError(name, "may be given once", "repeated"))
-        else:
-            values[name] = value
-    try:
-        read = msgspec.convert(values if not errors else {}, kind, strict=False)
-    except msgspec.ValidationError:
-        errors += _explain(values, kind)
+
+def check_query(scope: Scope) -> None:
+    """Raises InvalidInput with one entry for each parameter that is unknown or given twice."""
+    if not scope["query_string"]:
+        return
+    known: Collection[str] = scope["route_handler"].opt.get(_NAMES, ())
+    query = scope["query_string"].decode("latin-1")
+    given = [name for name, _ in parse_qsl(query, keep_blank_values=True)]
+    errors = [
+        FieldError(name[:100], "is not a parameter of this route", "unknown")
+        for name in dict.fromkeys(given)
+        if name not in known
+    ]
+    errors += [
+        FieldError(name, "may be given once", "repeated") for name in known if given.count(name) > 1
+    ]
     if errors:
         raise invalid_input(errors)
-    return read
+
+
+def read_query(request: Request[Any, Any, Any], kind: type[T]) -> T:
+    """The struct's fields from the query. Raises InvalidInput with one entry a parameter."""
+    known = kind.__struct_encode_fields__
+    values = {name: value for name, value in request.query_params.items() if name in known}
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid_input(_explain(values, kind)) from error
 
 
 def with_zone(name: str, value: datetime) -> datetime:
@@ -46,7 +63,7 @@ def with_zone(name: str, value: datetime) -> datetime:
     return value
 
 
-def _explain(values: dict[str, str], kind: type[msgspec.Struct]) -> list[FieldError]:
+def _explain(values: Mapping[str, str], kind: type[msgspec.Struct]) -> list[FieldError]:
     errors = []
     for name, value in values.items():
         try:

@@ -119,6 +119,17 @@ async def move_back(
     )
 
 
+async def added_since(
+    context: Context, move: Moves, customer_id: UUID, merge_id: UUID, most: int
+) -> list[UUID]:
+    """By their ids: they hold their time, and were made under the survivor's lock."""
+    newer = _of(context, move, customer_id) & (move.table.c.id > merge_id)
+    rows = await context.session.scalars(
+        select(move.table.c.id).where(newer).order_by(move.table.c.id).limit(most)
+    )
+    return list(rows)
+
+
 @dataclass(frozen=True)
 class Returned:
     """`touched` names every row that the undo changed."""

@@ -52,6 +52,14 @@ async def lock_pair(context: Context, *customer_ids: UUID) -> Pair:
     return _both(found, *customer_ids)
 
 
+async def lock_customer(context: Context, customer_id: UUID) -> Customer:
+    """Without following merges. Raises CustomerNotFound."""
+    customer = await find_customer(context, Customer.id == customer_id, lock=True)
+    if customer is None:
+        raise CustomerNotFound("One of the two customers is outside your scope.")
+    return customer
+
+
 def _both(found: Sequence[Customer | None], source_id: UUID, target_id: UUID) -> Pair:
     customers = {customer.id: customer for customer in found if customer is not None}
     if source_id not in customers or target_id not in customers:
@@ -134,9 +142,7 @@ async def visible_customers(context: Context, ids: Collection[UUID]) -> set[UUID
     if not ids:
         return set()
     rows = await context.session.scalars(
-        select(Customer.id).where(
-            Customer.tenant_org_id == context.tenant.id, Customer.id.in_(ids)
-        )
+        select(Customer.id).where(Customer.tenant_org_id == context.tenant.id, Customer.id.in_(ids))
     )
     return set(rows)
 

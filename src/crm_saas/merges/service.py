@@ -25,6 +25,8 @@ from crm_saas.merges.models import DUPLICATES, LOG, Duplicate, Merge
 from crm_saas.merges.schemas import Blocker
 
 UNDO_DAYS = 30
+# The person behind a phone is never shown to a tenant.
+UNTOLD = frozenset({"person_id", "updated_at"})
 CLAIMS = Identifier.__tablename__
 
 
@@ -41,7 +43,9 @@ async def merge_customers(
     Raises CustomerNotFound, AlreadyMerged, MergeBlocked, InvalidInput.
     """
     # Before the locks too: whoever follows a merge locks along it, against the order of ids.
-    refuse_blocked(await blockers_of(context, await queries.access_pair(context, source_id, target_id)))
+    refuse_blocked(
+        await blockers_of(context, await queries.access_pair(context, source_id, target_id))
+    )
     pair = await _lock(context, source_id, target_id)
     refuse_blocked(await blockers_of(context, pair))
     source, target = pair
@@ -171,9 +175,7 @@ async def _move_claims(context: Context, source_id: UUID, target_id: UUID) -> li
     """The source's phones and e-mails go on finding the survivor, as its aliases."""
     rows = await context.session.execute(
         update(Identifier)
-        .where(
-            Identifier.tenant_org_id == context.tenant.id, Identifier.customer_id == source_id
-        )
+        .where(Identifier.tenant_org_id == context.tenant.id, Identifier.customer_id == source_id)
         .values(customer_id=target_id)
         .returning(Identifier.id, Identifier.kind, Identifier.value, Identifier.created_at)
         .execution_options(synchronize_session=False)
@@ -210,9 +212,7 @@ async def _decide_suggestion(
     return manifest.Pair(suggestion.id, {n: Changed(old[n], new[n]) for n in after})
 
 
-async def _record(
-    context: Context, merge: Merge, pair: queries.Pair, kept: Manifest
-) -> None:
+async def _record(context: Context, merge: Merge, pair: queries.Pair, kept: Manifest) -> None:
     """One record at each of the two; the survivor's names every row that moved."""
     source, target = pair
     rows = {LOG: [merge.id], CLAIMS: [claim.id for claim in kept.claims]}
@@ -221,7 +221,7 @@ async def _record(
     if kept.pair:
         rows[DUPLICATES] = [kept.pair.id]
     named = {"mergeId": merge.id, "sourceId": source.id, "sourceNumber": source.customer_number}
-    changed = {n: c for n, c in kept.target.items() if n != "updated_at"}
+    changed = {n: c for n, c in kept.target.items() if n not in UNTOLD}
     await record(
         context,
         "customer.merged",

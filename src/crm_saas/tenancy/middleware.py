@@ -35,6 +35,7 @@ from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.errors import MethodNotAllowed, Unavailable
 from crm_saas.kit.problems import RETRYABLE
+from crm_saas.kit.queries import check_query
 from crm_saas.tenancy.resolution import Caller, PermissionsOf, read_caller, resolve
 
 ATTEMPTS_MAX = 3
@@ -65,6 +66,7 @@ class RequestTransaction(ASGIMiddleware):
             )
         body = await read_body(receive, headers, settings.body_bytes_max)
         check_body(body, headers, scope)
+        check_query(scope)
         state["body"] = body
         if caller is None:
             await next_app(scope, _replay(body, receive), send)

@@ -1,0 +1,199 @@
+"""Takes a merge back, the last one first (SPEC 5.4).
+
+What nobody touched since is as it was before, the time of its last change included. Versions are
+not: they only grow, so that an `ETag` from before the merge or from between never matches again.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import select
+
+from crm_saas.customers.identifiers import Claim, claims_of, lock_claims
+from crm_saas.customers.models import Customer
+from crm_saas.kit.context import Context
+from crm_saas.kit.events import changed, plain, record
+from crm_saas.merges import contacts, moves, queries
+from crm_saas.merges.errors import AlreadyUndone, LaterMergeFirst, UndoWindowOver
+from crm_saas.merges.fields import COMBINED, FIELDS, wire_name
+from crm_saas.merges.manifest import CUSTOMERS, Changed, Manifest, typed
+from crm_saas.merges.models import DUPLICATES, LOG, Duplicate, Merge
+from crm_saas.merges.schemas import KeptField, ReturnedRow, UndoReport
+from crm_saas.merges.service import CLAIMS, UNTOLD
+
+ADDED_REPORTED_MAX = 200
+
+
+async def undo_merge(context: Context, merge_id: UUID) -> tuple[Merge, queries.Pair]:
+    """Restores both customers from the manifest, and reports what changed since.
+
+    Raises NotFound, AlreadyUndone, UndoWindowOver, LaterMergeFirst.
+    """
+    merge, *_ = await queries.access_merge(context, merge_id)
+    kept = msgspec.convert(merge.manifest, Manifest)
+    pair = await _lock(context, merge, kept)
+    await _check(context, merge)
+    before = {customer.id: _facts(customer) for customer in pair}
+    fields = _revert_target(kept, pair.target)
+    for name, change in kept.source.items():
+        setattr(pair.source, name, typed(CUSTOMERS, name, change.before))
+    returned = await contacts.return_claims(context, kept, pair)
+    _keep_profile(kept, pair.target, fields)
+    await _write(context, kept, pair, untouched=not fields and not returned.contacts)
+    rows, touched = await _return_rows(context, merge, kept)
+    if kept.pair is not None:
+        touched[DUPLICATES] = [await _restore_suggestion(context, kept)]
+    merge.undone_at = datetime.now(UTC)
+    merge.undone_by, merge.undone_by_name = context.actor.id, context.actor.name
+    merge.undo_report = msgspec.to_builtins(
+        UndoReport(
+            fields=[KeptField(field=wire_name(f), customer_id=pair.target.id) for f in fields],
+            contacts=returned.contacts,
+            rows=rows,
+        )
+    )
+    await context.session.flush()
+    touched |= {CLAIMS: returned.identifiers, LOG: [merge.id]}
+    await _record(context, merge, pair, before, touched)
+    return merge, pair
+
+
+async def _lock(context: Context, merge: Merge, kept: Manifest) -> queries.Pair:
+    """Along the merge, as `access_customer` does: the merged one before its survivor."""
+    claims = [Claim(claim.kind, claim.value) for claim in kept.claims]
+    old = {column: kept.target[column].before for column in kept.target}
+    claims += claims_of(phone=old.get("phone"), email_key=old.get("email_key"))
+    await lock_claims(context, claims)
+    moved = kept.moved.get(f"{CUSTOMERS.name}.merged_into")
+    await queries.lock_former(context, [row.id for row in moved.rows] if moved else [])
+    source = await queries.lock_customer(context, merge.source_id)
+    target = await queries.lock_customer(context, merge.target_id)
+    await context.session.refresh(merge, with_for_update=True)
+    return queries.Pair(source, target)
+
+
+async def _check(context: Context, merge: Merge) -> None:
+    if merge.undone_at is not None:
+        raise AlreadyUndone(f"It was undone by {merge.undone_by_name}; nothing changed.")
+    if merge.undo_until <= datetime.now(UTC):
+        raise UndoWindowOver(f"It could be undone until {merge.undo_until:%Y-%m-%d %H:%M} UTC.")
+    later = await queries.later_merge(context, merge)
+    if later is not None:
+        raise LaterMergeFirst(
+            f"The survivor took part in a later merge. Undo {later.id} first.",
+            mergeId=str(later.id),
+        )
+
+
+def _revert_target(kept: Manifest, target: Customer) -> list[str]:
+    """Gives the survivor back what the merge changed; returns the fields edited since."""
+    edited = []
+    for field, columns in (FIELDS | COMBINED).items():
+        changes = {column: kept.target[column] for column in columns if column in kept.target}
+        if not changes:
+            continue
+        if _edited(target, field, changes):
+            edited.append(field)
+            continue
+        for column, change in changes.items():
+            setattr(target, column, typed(CUSTOMERS, column, change.before))
+    return edited
+
+
+def _edited(target: Customer, field: str, changes: dict[str, Changed]) -> bool:
+    if field == "phone" and target.phone is None:
+        # Not edited but taken: a phone can be changed, never removed.
+        return False
+    now = plain({column: getattr(target, column) for column in changes}) or {}
+    return any(now[column] != change.after for column, change in changes.items())
+
+
+def _keep_profile(kept: Manifest, target: Customer, fields: list[str]) -> None:
+    """Who was a guest and got a phone or an e-mail since is no guest any more."""
+    change = kept.target.get("profile_status")
+    if change and target.profile_status == "guest" and (target.phone or target.email):
+        target.profile_status, target.expires_at = change.after, None
+        fields.append("profile_status")
+
+
+async def _write(context: Context, kept: Manifest, pair: queries.Pair, *, untouched: bool) -> None:
+    """The survivor first: of one phone only one living customer may be the holder."""
+    stamp = kept.target["updated_at"]
+    now = plain({"updated_at": pair.target.updated_at}) or {}
+    if untouched and now["updated_at"] == stamp.after:
+        pair.target.updated_at = typed(CUSTOMERS, "updated_at", stamp.before)
+    for customer in (pair.target, pair.source):
+        await context.session.flush([customer])
+        await context.session.refresh(customer)
+
+
+async def _return_rows(
+    context: Context, merge: Merge, kept: Manifest
+) -> tuple[list[ReturnedRow], dict[str, list[UUID]]]:
+    report: list[ReturnedRow] = []
+    touched: dict[str, list[UUID]] = {}
+    source_id, target_id = merge.source_id, merge.target_id
+    for move in moves.moving():
+        if move.name not in kept.moved:
+            continue
+        table = move.table.name
+        done = await moves.move_back(
+            context, move, kept.moved[move.name], source_id=source_id, target_id=target_id
+        )
+        added = await moves.added_since(context, move, target_id, merge.id, ADDED_REPORTED_MAX)
+        report += [ReturnedRow(table=table, id=i, outcome="gone") for i in done.gone]
+        report += [
+            ReturnedRow(table=table, id=i, outcome="edited", customer_id=source_id)
+            for i in done.edited
+        ]
+        report += [
+            ReturnedRow(table=table, id=i, outcome="added", customer_id=target_id) for i in added
+        ]
+        touched.setdefault(table, []).extend(done.touched)
+    return report, touched
+
+
+async def _restore_suggestion(context: Context, kept: Manifest) -> UUID:
+    assert kept.pair is not None
+    suggestion = (
+        await context.session.scalars(
+            select(Duplicate).where(
+                Duplicate.tenant_org_id == context.tenant.id, Duplicate.id == kept.pair.id
+            )
+        )
+    ).one()
+    for name, change in kept.pair.columns.items():
+        setattr(suggestion, name, typed(Duplicate.__table__, name, change.before))
+    await context.session.flush()
+    return suggestion.id
+
+
+def _facts(customer: Customer) -> dict[str, Any]:
+    columns = [c for group in (FIELDS | COMBINED).values() for c in group]
+    return {column: getattr(customer, column) for column in columns if column not in UNTOLD}
+
+
+async def _record(
+    context: Context,
+    merge: Merge,
+    pair: queries.Pair,
+    before: dict[UUID, dict[str, Any]],
+    touched: dict[str, list[UUID]],
+) -> None:
+    source, target = pair
+    for customer, other, kind, rows in (
+        (target, source, "customer.unmerged", touched),
+        (source, target, "customer.restored", {}),
+    ):
+        old, new = changed(before[customer.id], _facts(customer))
+        await record(
+            context,
+            kind,
+            subject=(CUSTOMERS.name, customer.id),
+            customer_id=customer.id,
+            before=old,
+            after=new | {"mergeId": merge.id, "otherId": other.id},
+            rows=rows,
+        )

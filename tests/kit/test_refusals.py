@@ -1,0 +1,263 @@
+"""What cannot be read or may not be sent answers 4xx, names the field, and leaves nothing."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from crm_saas.kit.ids import new_id
+from factories.customers import create_guest, new_phone
+from factories.database import rows
+from factories.tenants import TestTenant
+
+JSON = {"Content-Type": "application/json"}
+TABLES = ("org_customers_mst", "org_customer_identifiers", "org_events", "org_idempotency_keys")
+
+
+@pytest.fixture
+def api(tenant: TestTenant) -> Iterator[httpx.Client]:
+    """And at the end, not a row more than before."""
+    client = tenant.client("owner")
+    before = _rows_of(tenant)
+    yield client
+    assert _rows_of(tenant) == before
+
+
+def _rows_of(tenant: TestTenant) -> list[int]:
+    settings = tenant.server.settings
+    return [
+        rows(settings, f"select count(*) from {table} where tenant_org_id = %s", tenant.id)[0][0]
+        for table in TABLES
+    ]
+
+
+def refused(answer: httpx.Response, *statuses: int) -> dict[str, Any]:
+    assert answer.status_code in statuses, answer.text
+    assert answer.headers["Content-Type"].startswith("application/problem+json")
+    problem: dict[str, Any] = answer.json()
+    assert problem["status"] == answer.status_code
+    assert problem["detail"]
+    assert problem["requestId"] == answer.headers["X-Request-Id"]
+    return problem
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["tenantOrgId", "tenant_org_id", "customerNumber", "phoneVerified", "loyaltyPoints",
+     "profileStatus", "status", "id", "createdAt", "identityVerified", "customerSince", "version"],
+)  # fmt: skip
+def test_fields_that_are_not_the_callers_are_refused_by_name(
+    api: httpx.Client, name: str
+) -> None:
+    body = {"name": "Amal", "phone": new_phone(), name: "x"}
+    for method, path in (
+        ("POST", "/customers"),
+        ("POST", "/customers/find-or-create"),
+        ("PATCH", f"/customers/{new_id()}"),
+        ("POST", f"/customers/{new_id()}/upgrade"),
+    ):
+        problem = refused(api.request(method, path, json=body), 422)
+        assert [error["field"] for error in problem["errors"]] == [name]
+
+
+def test_a_batch_row_is_held_to_the_same_fields(api: httpx.Client) -> None:
+    row = {"idempotencyKey": "a", "phone": new_phone(), "name": "A", "customerNumber": "CUST-7"}
+    problem = refused(api.post("/customers/batch", json={"rows": [row]}), 422)
+    assert [error["field"] for error in problem["errors"]] == ["rows[0].customerNumber"]
+
+
+def test_every_wrong_field_has_an_entry(api: httpx.Client) -> None:
+    shapes = {"type": "king", "name": 5, "locale": "Klingon", "foo": 1, "addresses": [{"city": 7}]}
+    problem = refused(api.post("/customers", json=shapes), 422)
+    named = {error["field"] for error in problem["errors"]}
+    assert named == {"type", "name", "locale", "foo", "addresses[0].city"}
+    values = {
+        "name": " ",
+        "phone": "12",
+        "email": "nobody",
+        "journeyStage": "nowhere",
+        "dateOfBirth": "2999-01-01",
+    }
+    problem = refused(api.post("/customers", json=values), 422)
+    assert {error["field"] for error in problem["errors"]} == set(values)
+    assert all(error["message"] and error["code"] for error in problem["errors"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"text"',
+        b"7",
+        b"{}{}",
+        b'{"type":"guest","name":"\xff"}',
+        b'{"type":"guest","name":"a\xed\xa0\x80b"}',
+        '{"type":"guest"}'.encode("utf-16"),
+        b'\xef\xbb\xbf{"type":"guest"}',
+        b'{"type":"guest","name":"a\x00b"}',
+        b'{"type":"guest","name":"a\\u0000b"}',
+        b'{"type":"guest","preferences":{"a":["\\u0000"]}}',
+        b'{"type":"guest","preferences":{"\\u0000":1}}',
+        b'{"type":"guest","name":"a\\ud800b"}',
+        b'{"type":"guest","preferences":{"a":"\\udc00"}}',
+        b'{"type":"guest","preferences":{"\\ud83d":1}}',
+        b'{"type":"guest","preferences":{"a":1e400}}',
+        b'{"type":"guest","preferences":{"a":-1e400}}',
+        b'{"type":"guest","preferences":{"a":1180591620717411303424}}',
+        b'{"type":"guest","preferences":{"a":[{"b":-1180591620717411303424}]}}',
+        b'{"type":"guest","preferences":{"a":' + b"9" * 5000 + b"}}",
+        b'{"type":"guest","preferences":{"a":NaN}}',
+        b'{"type":"guest","preferences":{"a":Infinity}}',
+        b'{"type":"guest","name":"Amal","name":"Badr"}',
+        b'{"type":"guest","na\\u006de":"Amal","name":"Badr"}',
+        b'{"type":"guest","preferences":{"a":{"b":1,"b":2}}}',
+        b'{"type":"guest","preferences":{"a":' + b"[" * 5000 + b"]" * 5000 + b"}}",
+        b'{"type":"guest","preferences":' + b'{"a":' * 33 + b"1" + b"}" * 33 + b"}",
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b"]" * 100_000,
+    ],
+)
+def test_a_body_that_cannot_be_read_or_kept(api: httpx.Client, body: bytes) -> None:
+    refused(api.post("/customers", content=body, headers=JSON), 400, 422)
+    keyed = JSON | {"Idempotency-Key": "k"}
+    refused(api.post("/customers", content=body, headers=keyed), 400, 422)
+
+
+def test_a_repeated_name_is_named(api: httpx.Client) -> None:
+    body = b'{"type":"guest","name":"Amal","name":"Badr"}'
+    problem = refused(api.post("/customers", content=body, headers=JSON), 422)
+    assert [error["field"] for error in problem["errors"]] == ["name"]
+
+
+def test_brackets_in_strings_are_not_depth(tenant: TestTenant) -> None:
+    odd = {"a": "[" * 100 + '"\\' + "{" * 100, "b": [[[[]]]] * 50}
+    made = create_guest(tenant.client(), preferences=odd)
+    assert made["preferences"] == odd
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("text/plain", b"{}"),
+        ("application/x-www-form-urlencoded", b"type=guest"),
+        ("multipart/form-data; boundary=x", b"--x--"),
+        ("application/msgpack", b"\x81\xa4type\xa5guest"),
+        ("", b"{}"),
+    ],
+)
+def test_only_json(api: httpx.Client, content_type: str, body: bytes) -> None:
+    headers = {"Content-Type": content_type}
+    refused(api.post("/customers", content=body, headers=headers), 415)
+
+
+def test_a_body_has_a_size_whether_or_not_it_tells(api: httpx.Client) -> None:
+    whole = b'{"type":"guest","notes":"' + b"a" * 1_100_000 + b'"}'
+    refused(api.post("/customers", content=whole, headers=JSON), 413)
+    chunks = (whole[i : i + 65_536] for i in range(0, len(whole), 65_536))
+    refused(api.post("/customers", content=chunks, headers=JSON), 413)
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/customers?limit=0", "limit"),
+        ("/customers?limit=201", "limit"),
+        ("/customers?limit=-1", "limit"),
+        ("/customers?limit=٥", "limit"),
+        ("/customers?limit=1_0", "limit"),
+        ("/customers?limit=", "limit"),
+        ("/customers?limit=99999999999999999999", "limit"),
+        ("/audit?limit=0", "limit"),
+        ("/audit?limit=٥", "limit"),
+        ("/customers?total=maybe", "total"),
+        ("/customers?sort=phone", "sort"),
+        ("/customers?profileStats=stub", "profileStats"),
+        ("/customers?profile_status=stub", "profile_status"),
+        ("/customers?status=active&status=blocked", "status"),
+        ("/customers?status=gone", "status"),
+        ("/customers?assignedTo=me", "assignedTo"),
+        ("/customers?phone=12", "phone"),
+        ("/customers?phoneVerified=1e0", "phoneVerified"),
+        ("/customers?createdFrom=yesterday", "createdFrom"),
+        ("/customers?createdFrom=2026-01-01T00:00:00", "createdFrom"),
+        ("/customers?cursor=garbage", "cursor"),
+        ("/customers?cursor=é", "cursor"),
+        ("/customers?search=" + "a" * 201, "search"),
+        ("/customers/export?limit=1", "limit"),
+        ("/customers/export?profileStats=stub", "profileStats"),
+        ("/customers/export?format=xlsx", "format"),
+        ("/customers/export?search=amal", "search"),
+        ("/audit?from=2026-01-01T00:00:00", "from"),
+        ("/audit?kinds=x", "kinds"),
+    ],
+)
+def test_a_query_that_is_wrong_is_named(api: httpx.Client, path: str, field: str) -> None:
+    problem = refused(api.get(path), 422)
+    assert [error["field"] for error in problem["errors"]] == [field]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/customers?name=%00",
+        "/customers?search=a%00b",
+        "/customers?%00=1",
+        "/customers/%00",
+        "/customers/by-number/%00",
+        "/customers/by-number/%ff",
+        "/customers/by-number/" + "A" * 5000,
+        "/customers/" + "1" * 200,
+        "/customers/٠٠٠٠٠٠٠٠-٠٠٠٠-٠٠٠٠-٠٠٠٠-٠٠٠٠٠٠٠٠٠٠٠٠",
+        "/customers/00000000-0000-0000-0000-000000000000",
+        "/customers/..%2f..%2fhealth",
+        "/customers/health/ready",
+        "/nowhere",
+    ],
+)
+def test_a_path_that_leads_nowhere(api: httpx.Client, path: str) -> None:
+    refused(api.get(path), 404, 422)
+
+
+@pytest.mark.parametrize("path", ["/customers?name=%ff", "/customers?search=%ed%a0%80"])
+def test_bytes_that_are_no_text_find_nobody(api: httpx.Client, path: str) -> None:
+    assert api.get(path).json()["items"] == []
+
+
+@pytest.mark.parametrize("method", ["PUT", "TRACE", "OPTIONS", "DELETE"])
+def test_a_method_that_a_path_does_not_take(api: httpx.Client, method: str) -> None:
+    refused(api.request(method, "/customers"), 405)
+
+
+def test_headers_of_any_length_and_letters(api: httpx.Client) -> None:
+    path = f"/customers/{new_id()}"
+    long = {"If-Match": "a" * 2000}
+    problem = refused(api.patch(path, json={}, headers=long), 422)
+    assert [error["field"] for error in problem["errors"]] == ["If-Match"]
+    refused(api.get(path, headers={"Authorization": "Bearer " + "é" * 50}), 401)
+    refused(api.get(path, headers={"Authorization": "Bearer " + "a" * 60_000}), 401)
+    refused(api.get(path, headers={"X-Tenant": "é" * 100}), 403)
+    for key in ("", "k" * 256, "a\tb"):
+        refused(api.post("/customers", json={}, headers={"Idempotency-Key": key}), 422)
+    odd = api.get(path, headers={"X-Request-Id": "a b\"{}"})
+    assert odd.headers["X-Request-Id"] != 'a b"{}'
+    refused(odd, 404)
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "wrong"),
+    [
+        ("2020-01-01T00:00:00Z", True),
+        ("2099-01-01T00:00:00", True),
+        ("9999-12-31T23:59:59-23:59", True),
+        ("never", True),
+    ],
+)
+def test_a_keys_end_is_a_time_to_come(api: httpx.Client, expires_at: str, wrong: bool) -> None:
+    body = {"name": "till", "role": "pos", "expiresAt": expires_at}
+    problem = refused(api.post("/keys", json=body), 422)
+    assert [error["field"] for error in problem["errors"]] == ["expiresAt"]
