@@ -749,6 +749,57 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "org_customer_duplicates",
+        sa.Column("tenant_org_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("customer_a", sa.Uuid(), nullable=False),
+        sa.Column("customer_b", sa.Uuid(), nullable=False),
+        sa.Column("score", sa.Double(), nullable=False),
+        sa.Column("evidence", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("status", sa.Text(), server_default="open", nullable=False),
+        sa.Column(
+            "found_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decided_by", sa.Uuid(), nullable=True),
+        sa.Column("decided_by_name", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "status in ('open', 'dismissed', 'merged')",
+            name=op.f("org_customer_duplicates_status_ck"),
+        ),
+        sa.CheckConstraint(
+            "customer_a < customer_b", name=op.f("org_customer_duplicates_order_ck")
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_org_id", "customer_a"],
+            ["org_customers_mst.tenant_org_id", "org_customers_mst.id"],
+            name="org_customer_duplicates_a_fk",
+            ondelete="restrict",
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_org_id", "customer_b"],
+            ["org_customers_mst.tenant_org_id", "org_customers_mst.id"],
+            name="org_customer_duplicates_b_fk",
+            ondelete="restrict",
+        ),
+        sa.PrimaryKeyConstraint("tenant_org_id", "id", name=op.f("org_customer_duplicates_pk")),
+        sa.UniqueConstraint(
+            "tenant_org_id", "customer_a", "customer_b", name="org_customer_duplicates_pair_uq"
+        ),
+    )
+    op.create_index(
+        "org_customer_duplicates_b_ix",
+        "org_customer_duplicates",
+        ["tenant_org_id", "customer_b"],
+        unique=False,
+    )
+    op.create_index(
+        "org_customer_duplicates_open_ix",
+        "org_customer_duplicates",
+        ["tenant_org_id", "status", "score", "id"],
+        unique=False,
+    )
+    op.create_table(
         "org_customer_identifiers",
         sa.Column("tenant_org_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -781,6 +832,55 @@ def upgrade() -> None:
         ["tenant_org_id", "customer_id"],
         unique=False,
     )
+    op.create_table(
+        "org_customer_merge_log",
+        sa.Column("tenant_org_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("source_id", sa.Uuid(), nullable=False),
+        sa.Column("target_id", sa.Uuid(), nullable=False),
+        sa.Column("target_version", sa.BigInteger(), nullable=False),
+        sa.Column("choices", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("manifest", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("merged_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("merged_by", sa.Uuid(), nullable=True),
+        sa.Column("merged_by_name", sa.Text(), nullable=False),
+        sa.Column("undo_until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("undone_by", sa.Uuid(), nullable=True),
+        sa.Column("undone_by_name", sa.Text(), nullable=True),
+        sa.Column("undo_report", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.CheckConstraint(
+            "(undone_at is null) = (undone_by_name is null)",
+            name=op.f("org_customer_merge_log_undone_ck"),
+        ),
+        sa.CheckConstraint("source_id <> target_id", name=op.f("org_customer_merge_log_two_ck")),
+        sa.ForeignKeyConstraint(
+            ["tenant_org_id", "source_id"],
+            ["org_customers_mst.tenant_org_id", "org_customers_mst.id"],
+            name="org_customer_merge_log_source_fk",
+            ondelete="restrict",
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_org_id", "target_id"],
+            ["org_customers_mst.tenant_org_id", "org_customers_mst.id"],
+            name="org_customer_merge_log_target_fk",
+            ondelete="restrict",
+        ),
+        sa.PrimaryKeyConstraint("tenant_org_id", "id", name=op.f("org_customer_merge_log_pk")),
+    )
+    op.create_index(
+        "org_customer_merge_log_source_ix",
+        "org_customer_merge_log",
+        ["tenant_org_id", "source_id"],
+        unique=False,
+    )
+    op.create_index(
+        "org_customer_merge_log_target_ix",
+        "org_customer_merge_log",
+        ["tenant_org_id", "target_id", "target_version"],
+        unique=False,
+    )
     protect("org_events")
     protect("org_idempotency_keys")
     protect("org_number_counters")
@@ -789,11 +889,15 @@ def upgrade() -> None:
     protect("org_api_keys")
     protect("org_customers_mst")
     protect("org_customer_addresses_mst")
+    protect("org_customer_duplicates")
     protect("org_customer_identifiers")
+    protect("org_customer_merge_log")
 
 
 def downgrade() -> None:
+    op.drop_table("org_customer_merge_log")
     op.drop_table("org_customer_identifiers")
+    op.drop_table("org_customer_duplicates")
     op.drop_table("org_customer_addresses_mst")
     op.drop_table("org_customers_mst")
     op.drop_table("org_api_keys")

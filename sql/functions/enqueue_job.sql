@@ -1,5 +1,6 @@
 -- Puts a job for the tenant of this transaction into the queue; it commits and rolls back with the
--- transaction's data, and the worker hears of it at the commit. All that crm_app may do there.
+-- transaction's data, and the worker hears of it at the commit. All that crm_app may do there;
+-- crm_platform too, for what the operator's verbs leave for later.
 create or replace function enqueue_job(
     tenant uuid,
     job_name text,
@@ -23,4 +24,4 @@ end
 $$;
 
 revoke all on function enqueue_job(uuid, text, jsonb, integer, integer, text) from public;
-grant execute on function enqueue_job(uuid, text, jsonb, integer, integer, text) to crm_app;
+grant execute on function enqueue_job(uuid, text, jsonb, integer, integer, text) to crm_app, crm_platform;

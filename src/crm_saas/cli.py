@@ -1,4 +1,8 @@
-"""The command `crm-saas`. Each command does one thing and says in a sentence what went wrong."""
+"""The command `crm-saas`. Each command does one thing and says in a sentence what went wrong.
+
+What only one command needs is imported in it: the whole application takes seconds to load, and
+whoever suspends a tenant should not wait for it.
+"""
 
 import asyncio
 import os
@@ -13,20 +17,17 @@ import click
 import msgspec
 from sqlalchemy.exc import DBAPIError
 
-from crm_saas import operator, running
+from crm_saas import operator
 from crm_saas.access.roles import ROLES
-from crm_saas.app import create_litestar
-from crm_saas.doctor import examine
 from crm_saas.kit import deployment
 from crm_saas.kit.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from crm_saas.kit.errors import Problem
 from crm_saas.kit.guard import UnsafeDatabase
 from crm_saas.kit.logs import configure_logs
-from crm_saas.kit.schema import migrate as migrate_database
-from crm_saas.kit.settings import Settings, SettingsError
+from crm_saas.kit.settings import Settings, SettingsError, data_folder
 
 T = TypeVar("T")
-_EXPECTED = (Problem, SettingsError, UnsafeDatabase, EmbeddedPostgresError, running.CannotRun)
+_EXPECTED = (Problem, SettingsError, UnsafeDatabase, EmbeddedPostgresError)
 
 as_json = click.option("--json", "json_output", is_flag=True, help="Print JSON.")
 
@@ -52,7 +53,7 @@ def main() -> None:
 def load_settings() -> Settings:
     """From the environment; without DATABASE_URL, the database that `make run` keeps running."""
     if not os.environ.get("DATABASE_URL"):
-        url = EmbeddedPostgres.running_url(running.data_folder())
+        url = EmbeddedPostgres.running_url(data_folder())
         if url is not None:
             os.environ["DATABASE_URL"] = url
     return Settings.from_environment()
@@ -79,6 +80,8 @@ def _run(work: Callable[[Settings], Awaitable[T]]) -> T:
 @click.option("--port", type=int, envvar="PORT", default=8000, show_default=True)
 def up(host: str, port: int) -> None:
     """Everything for development: PostgreSQL, migrations, demo tenants, API and worker."""
+    from crm_saas import running
+
     running.up(host=host, port=port)
 
 
@@ -88,6 +91,8 @@ def up(host: str, port: int) -> None:
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True)
 def serve(host: str, port: int, workers: int) -> None:
     """The API alone, as production runs it."""
+    from crm_saas import running
+
     running.serve(load_settings(), host=host, port=port, workers=workers)
 
 
@@ -105,6 +110,8 @@ def worker() -> None:
 @as_json
 def migrate(json_output: bool) -> None:
     """Bring the database to what this version expects."""
+    from crm_saas.kit.schema import migrate as migrate_database
+
     migrate_database(load_settings())
     _show({"migrated": True}, "The database is up to date.", json_output=json_output)
 
@@ -113,6 +120,8 @@ def migrate(json_output: bool) -> None:
 @as_json
 def doctor(json_output: bool) -> None:
     """Prove isolation on the live database; exit code 1 when something is wrong."""
+    from crm_saas.doctor import examine
+
     findings = _run(examine)
     if json_output:
         _show(findings, "", json_output=True)
@@ -308,6 +317,8 @@ def new_master_key(version: int) -> None:
 @cli.command("openapi")
 def print_openapi() -> None:
     """Print the OpenAPI document, which clients are generated from; needs no database."""
+    from crm_saas.app import create_litestar
+
     # Nothing connects before the application starts.
     application = create_litestar(Settings(role_urls={"crm_app": "postgresql://"}))
     document = msgspec.json.encode(application.openapi_schema.to_schema())

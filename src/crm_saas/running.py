@@ -5,7 +5,6 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import click
 import uvicorn
@@ -16,20 +15,11 @@ from crm_saas.kit.db import Database
 from crm_saas.kit.embedded import EmbeddedPostgres
 from crm_saas.kit.guard import refuse_unsafe_role
 from crm_saas.kit.logs import configure_logs
-from crm_saas.kit.schema import ROOT, migrate
-from crm_saas.kit.settings import Settings
+from crm_saas.kit.schema import migrate
+from crm_saas.kit.settings import Settings, SettingsError, data_folder
 from crm_saas.otp.senders import choose_sender
 
 GRACE_SECONDS = 20
-
-
-class CannotRun(RuntimeError):
-    """Why the product cannot start here, and what to do."""
-
-
-def data_folder() -> Path:
-    """Where `make run` keeps its database: `CRM_DATA`, else `.data` beside the README."""
-    return Path(os.environ.get("CRM_DATA") or ROOT / ".data")
 
 
 def up(*, host: str, port: int) -> None:
@@ -73,7 +63,7 @@ def _refuse_taken_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise CannotRun(
+            raise SettingsError(
                 f"Port {port} on {host} cannot be used ({error.strerror}). "
                 f"Stop what uses it, or choose another: PORT={port + 1} make run"
             ) from error

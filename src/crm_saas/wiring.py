@@ -13,6 +13,11 @@ from crm_saas.customers import routes as customer_routes
 from crm_saas.kit import events, idempotency
 from crm_saas.kit.jobs import Job, PeriodicJob
 from crm_saas.kit.models import Base
+from crm_saas.merges import models as merge_models
+from crm_saas.merges import moves
+from crm_saas.merges import routes as merge_routes
+from crm_saas.merges import tasks as merge_tasks
+from crm_saas.merges.moves import Claims, Moves, Reference, Stays
 from crm_saas.onboarding import routes as onboarding_routes
 from crm_saas.otp import models as otp_models
 from crm_saas.otp import routes as otp_routes
@@ -20,7 +25,16 @@ from crm_saas.otp import tasks as otp_tasks
 from crm_saas.reference import openapi_config
 from crm_saas.tenancy import models as tenancy_models
 
-__all__ = ["JOBS", "METADATA", "PERIODIC_JOBS", "ROUTES", "openapi_config", "permissions_of"]
+__all__ = [
+    "HANDLERS",
+    "JOBS",
+    "MERGE_MOVES",
+    "METADATA",
+    "PERIODIC_JOBS",
+    "ROUTES",
+    "openapi_config",
+    "permissions_of",
+]
 
 MODELS = (
     tenancy_models,
@@ -30,6 +44,7 @@ MODELS = (
     otp_models,
     customer_models,
     address_models,
+    merge_models,
 )
 METADATA = Base.metadata
 
@@ -39,8 +54,32 @@ ROUTES: list[ControllerRouterHandler] = [
     *otp_routes.ROUTES,
     *customer_routes.ROUTES,
     *address_routes.ROUTES,
+    *merge_routes.ROUTES,
     *onboarding_routes.ROUTES,
 ]
 
-JOBS: tuple[Job, ...] = (*otp_tasks.JOBS,)
+JOBS: tuple[Job, ...] = (*otp_tasks.JOBS, *merge_tasks.JOBS)
 PERIODIC_JOBS: tuple[PeriodicJob, ...] = (*otp_tasks.PERIODIC_JOBS,)
+
+HANDLERS: dict[str, tuple[events.Handler, ...]] = {
+    "customer.created": (merge_tasks.suggest_later,),
+    "customer.upgraded": (merge_tasks.suggest_later,),
+    "customer.changed": (merge_tasks.suggest_later,),
+    "customer.stage_moved": (merge_tasks.suggest_later,),
+    "customer.merged": (merge_tasks.look_later,),
+    "customer.unmerged": (merge_tasks.look_later,),
+    "customer.restored": (merge_tasks.look_later,),
+}
+events.HANDLERS.update(HANDLERS)
+
+# What points at a customer, and what a merge does with it.
+MERGE_MOVES: tuple[Reference, ...] = (
+    Claims(customer_models.Identifier.customer_id),
+    Moves(address_models.Address.customer_id, at_most_one=address_models.Address.is_default),
+    Moves(customer_models.Customer.merged_into),
+    Stays(merge_models.Merge.source_id, why="says what happened"),
+    Stays(merge_models.Merge.target_id, why="says what happened"),
+    Stays(merge_models.Duplicate.customer_a, why="is hidden while one of the two is merged"),
+    Stays(merge_models.Duplicate.customer_b, why="is hidden while one of the two is merged"),
+)
+moves.declare(MERGE_MOVES)

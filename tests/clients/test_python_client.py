@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
 from factories.customers import new_phone
 from factories.tenants import TestTenant
 
@@ -43,7 +44,9 @@ def test_round_trip(client: ModuleType, tenant: TestTenant) -> None:
     read = importlib.import_module(f"{NAME}.api.customers.read_customer")
     models = importlib.import_module(f"{NAME}.models")
     api = client.AuthenticatedClient(base_url=tenant.server.url, token=tenant.key("pos"))
-    body = models.CreateCustomer(type_="stub", name="Amal Al Balushi", phone=new_phone())
+    body = models.CreateCustomer(
+        type_=models.CreateCustomerType.STUB, name="Amal Al Balushi", phone=new_phone()
+    )
 
     with api:
         created = create.sync_detailed(client=api, body=body, idempotency_key="round-trip")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 import pytest
-from docs.shell_blocks import PAGES, ROOT, agrees, run, shell_blocks
-from factories.servers import Server
-from factories.tenants import TestTenant
 
 from crm_saas.cli import cli
+from factories.servers import Server
+from factories.tenants import TestTenant
+from shell_blocks import PAGES, ROOT, agrees, run, shell_blocks
 
 _MAKE_TARGETS = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 _ADDRESS = re.compile(r"\]\(([^)]+)\)")
@@ -22,7 +22,9 @@ def commands_of(page: Path) -> list[list[str]]:
     text = "\n".join(block.commands for block in shell_blocks(page.read_text()))
     joined = text.replace("\\\n", " ")
     lines = [line.strip() for line in joined.splitlines()]
-    return [shlex.split(line, comments=True) for line in lines if re.match(r"make |crm-saas ", line)]
+    return [
+        shlex.split(line, comments=True) for line in lines if re.match(r"make |crm-saas ", line)
+    ]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from docs.shell_blocks import ROOT, agrees, run, section, shell_blocks
-from factories.servers import run_server
-from factories.tenants import make_tenant
 
 from crm_saas.kit.settings import Settings
+from factories.servers import run_server
+from factories.tenants import make_tenant
+from shell_blocks import ROOT, agrees, run, section, shell_blocks
 
 CODE_SECONDS_MAX = 30
 

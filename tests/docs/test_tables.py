@@ -5,11 +5,11 @@ import pkgutil
 import re
 
 import pytest
-from docs.shell_blocks import ROOT
 
 import crm_saas
 from crm_saas.access.roles import PERMISSIONS, ROLES
 from crm_saas.kit.errors import Problem
+from shell_blocks import ROOT
 
 
 def rows(page: str) -> list[list[str]]:

@@ -9,10 +9,18 @@ import pytest
 from crm_saas.kit.ids import new_id
 from factories.customers import create_guest, new_phone
 from factories.database import rows
-from factories.tenants import TestTenant
+from factories.servers import Server
+from factories.tenants import TestTenant, make_tenant
 
 JSON = {"Content-Type": "application/json"}
 TABLES = ("org_customers_mst", "org_customer_identifiers", "org_events", "org_idempotency_keys")
+
+
+@pytest.fixture(scope="module")
+def tenant(server: Server) -> Iterator[TestTenant]:
+    """One for all of them, since none leaves anything."""
+    with make_tenant(server) as made:
+        yield made
 
 
 @pytest.fixture
@@ -238,26 +246,26 @@ def test_headers_of_any_length_and_letters(api: httpx.Client) -> None:
     long = {"If-Match": "a" * 2000}
     problem = refused(api.patch(path, json={}, headers=long), 422)
     assert [error["field"] for error in problem["errors"]] == ["If-Match"]
-    refused(api.get(path, headers={"Authorization": "Bearer " + "é" * 50}), 401)
-    refused(api.get(path, headers={"Authorization": "Bearer " + "a" * 60_000}), 401)
-    refused(api.get(path, headers={"X-Tenant": "é" * 100}), 403)
-    for key in ("", "k" * 256, "a\tb"):
+    refused(api.get(path, headers={"Authorization": b"Bearer " + b"\xe9" * 50}), 401)
+    refused(api.get(path, headers={"Authorization": b"Bearer " + b"a" * 60_000}), 401)
+    refused(api.get(path, headers={"X-Tenant": b"\xe9" * 100}), 403)
+    for key in (b"", b"k" * 256, b"a\tb"):
         refused(api.post("/customers", json={}, headers={"Idempotency-Key": key}), 422)
-    odd = api.get(path, headers={"X-Request-Id": "a b\"{}"})
+    odd = api.get(path, headers={"X-Request-Id": 'a b"{}'})
     assert odd.headers["X-Request-Id"] != 'a b"{}'
     refused(odd, 404)
 
 
 @pytest.mark.parametrize(
-    ("expires_at", "wrong"),
+    "expires_at",
     [
-        ("2020-01-01T00:00:00Z", True),
-        ("2099-01-01T00:00:00", True),
-        ("9999-12-31T23:59:59-23:59", True),
-        ("never", True),
+        "2020-01-01T00:00:00Z",
+        "2099-01-01T00:00:00",
+        "9999-12-31T23:59:59-23:59",
+        "never",
     ],
 )
-def test_a_keys_end_is_a_time_to_come(api: httpx.Client, expires_at: str, wrong: bool) -> None:
+def test_a_keys_end_is_a_time_to_come(api: httpx.Client, expires_at: str) -> None:
     body = {"name": "till", "role": "pos", "expiresAt": expires_at}
     problem = refused(api.post("/keys", json=body), 422)
     assert [error["field"] for error in problem["errors"]] == ["expiresAt"]

@@ -48,8 +48,11 @@ def _check(customer: Customer, columns: dict[str, object]) -> None:
             for field in ("phone", "email")
             if columns.get(field)
         ]
-    elif "phone" in columns and columns["phone"] is None:
-        errors.append(FieldError("phone", "can be changed but not removed", "required"))
+    else:
+        if "phone" in columns and columns["phone"] is None:
+            errors.append(FieldError("phone", "can be changed but not removed", "required"))
+        if not any(columns.get(name, getattr(customer, name)) for name in ("name", "name2")):
+            errors.append(FieldError("name", "name or name2 must stay", "required"))
     if errors:
         raise invalid_input(errors)
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -52,6 +52,11 @@ class Event(TenantOwned, Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+Handler = Callable[[Context, Event], Awaitable[None]]
+# Event kind → what follows from it, in the transaction of the event. wiring fills it in.
+HANDLERS: dict[str, tuple[Handler, ...]] = {}
+
+
 async def record(
     context: Context,
     kind: str,
@@ -91,6 +96,8 @@ async def record(
     )
     context.session.add(event)
     await context.session.flush()
+    for handle in HANDLERS.get(kind, ()):
+        await handle(context, event)
     return event
 
 

@@ -8,7 +8,6 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
@@ -18,9 +17,8 @@ from psycopg import sql
 from sqlalchemy import create_engine
 
 from crm_saas.kit.jobs_schema import apply_jobs_schema
-from crm_saas.kit.settings import Settings, role_password
+from crm_saas.kit.settings import ROOT, Settings, role_password
 
-ROOT = Path(__file__).resolve().parents[3]
 SQL = ROOT / "sql"
 LOGIN_ROLES = ("crm_app", "crm_platform", "crm_dump", "crm_worker")
 EXTENSIONS = ("pg_trgm", "btree_gin")

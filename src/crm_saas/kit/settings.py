@@ -6,6 +6,7 @@ import os
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal, Self
 
 from sqlalchemy.engine import URL, make_url
@@ -13,6 +14,9 @@ from sqlalchemy.engine import URL, make_url
 Role = Literal["crm_app", "crm_platform", "crm_dump", "crm_worker"]
 
 _DEVELOPMENT_KEY = hashlib.sha256(b"crm_saas development master key").digest()
+
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class SettingsError(ValueError):
@@ -96,6 +100,11 @@ class Settings:
                 "which starts a PostgreSQL of its own."
             )
         return make_url(self.database_url)
+
+
+def data_folder() -> Path:
+    """Where `make run` keeps its database: `CRM_DATA`, else `.data` beside the README."""
+    return Path(os.environ.get("CRM_DATA") or ROOT / ".data")
 
 
 _PLAIN = {

@@ -1,6 +1,9 @@
 """Phones and e-mails on the way back: what somebody else has taken since stays there (SPEC 5.4)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import update
@@ -10,100 +13,111 @@ from crm_saas.customers.models import Customer, Identifier
 from crm_saas.kit.context import Context
 from crm_saas.kit.ids import new_id
 from crm_saas.merges.fields import FIELDS
-from crm_saas.merges.manifest import Manifest, MovedClaim
+from crm_saas.merges.manifest import Manifest
 from crm_saas.merges.queries import Pair
 from crm_saas.merges.schemas import ReturnedContact
 
 _COLUMNS = {"phone": "phone", "email": "email_key"}
+Holders = dict[Claim, Holder]
 
 
 @dataclass
-class Returned:
-    """`identifiers` names every row that the undo changed."""
+class Settlement:
+    """Who gets what: rows to make, rows to hand back to the source, and what to tell."""
 
-    identifiers: list[UUID] = field(default_factory=list)
+    new: list[Identifier] = field(default_factory=list)
+    handed_back: list[UUID] = field(default_factory=list)
     contacts: list[ReturnedContact] = field(default_factory=list)
 
+    @property
+    def identifiers(self) -> list[UUID]:
+        return [*self.handed_back, *(row.id for row in self.new)]
 
-def own_claims(customer: Customer) -> list[Claim]:
+
+def claims_moved(kept: Manifest) -> list[Claim]:
+    return [Claim(claim.kind, claim.value) for claim in kept.claims]
+
+
+def claims_before(kept: Manifest) -> list[Claim]:
+    """The survivor's own, where the merge put the source's in their place."""
+    old = {column: change.before for column, change in kept.target.items()}
+    return claims_of(phone=old.get("phone"), email_key=old.get("email_key"))
+
+
+async def holders_of(context: Context, claims: Iterable[Claim]) -> Holders:
+    wanted = list(claims)
+    found = await find_holders(context, wanted) if wanted else []
+    return {holder.claim: holder for holder in found}
+
+
+def settle_claims(kept: Manifest, pair: Pair, holders: Holders) -> Settlement:
+    """The survivor has its fields back; what others hold by now, it and the source give up."""
+    source, target = pair
+    settlement = Settlement()
+    for claim in claims_before(kept):
+        if claim not in _own(target):
+            continue
+        holder = holders.get(claim)
+        if holder is None:
+            _claim_again(settlement, target, claim, new_id(), datetime.now(UTC))
+        elif holder.customer_id != target.id:
+            _lose(settlement, target, claim, holder.customer_id)
+    in_use = _own(target)
+    for row in kept.claims:
+        claim = Claim(row.kind, row.value)
+        holder = holders.get(claim)
+        if holder is None:
+            _claim_again(settlement, source, claim, row.id, row.created_at)
+        elif holder.customer_id == target.id and claim not in in_use:
+            settlement.handed_back.append(holder.identifier_id)
+        else:
+            _lose(settlement, source, claim, holder.customer_id)
+    return settlement
+
+
+async def hand_back(context: Context, settlement: Settlement, source_id: UUID) -> None:
+    if settlement.handed_back:
+        await context.session.execute(
+            update(Identifier)
+            .where(
+                Identifier.tenant_org_id == context.tenant.id,
+                Identifier.id.in_(settlement.handed_back),
+            )
+            .values(customer_id=source_id)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _own(customer: Customer) -> list[Claim]:
     return claims_of(phone=customer.phone, email_key=customer.email_key)
 
 
-async def return_claims(context: Context, kept: Manifest, pair: Pair) -> Returned:
-    """`pair` holds the fields as they will be; gives up those that others have. Claims are locked."""
-    source, target = pair
-    returned = Returned()
-    moved = {Claim(claim.kind, claim.value): claim for claim in kept.claims}
-    wanted = [*moved, *own_claims(target)]
-    holders = {h.claim: h for h in await find_holders(context, wanted)} if wanted else {}
-    for claim in own_claims(target):
-        _settle_own(context, returned, target, claim, holders.get(claim))
-    in_use = own_claims(target)
-    for claim, row in moved.items():
-        holder = holders.get(claim)
-        if holder is None:
-            _insert(context, returned, row, source.id)
-        elif holder.customer_id == target.id and claim not in in_use:
-            await _hand_back(context, returned, holder, source.id)
-        else:
-            _lose(returned, source, claim, holder)
-    return returned
-
-
-def _settle_own(
-    context: Context, returned: Returned, target: Customer, claim: Claim, holder: Holder | None
+def _claim_again(
+    settlement: Settlement, customer: Customer, claim: Claim, row_id: UUID, created_at: datetime
 ) -> None:
-    """The survivor's former phone, which was an alias of its own while the source's was in use."""
-    if holder is None:
-        row = Identifier(
-            tenant_org_id=context.tenant.id,
-            id=new_id(),
-            kind=claim.kind,
-            value=claim.value,
-            customer_id=target.id,
-        )
-        context.session.add(row)
-        returned.identifiers.append(row.id)
-        returned.contacts.append(_contact("restored", claim, target.id))
-    elif holder.customer_id != target.id:
-        _lose(returned, target, claim, holder)
-
-
-def _lose(returned: Returned, customer: Customer, claim: Claim, holder: Holder) -> None:
-    if getattr(customer, _COLUMNS[claim.kind]) == claim.value:
-        for column in FIELDS[claim.kind]:
-            setattr(customer, column, None)
-    returned.contacts.append(_contact("taken", claim, holder.customer_id))
-
-
-def _insert(context: Context, returned: Returned, claim: MovedClaim, customer_id: UUID) -> None:
-    context.session.add(
+    settlement.new.append(
         Identifier(
-            tenant_org_id=context.tenant.id,
-            id=claim.id,
+            tenant_org_id=customer.tenant_org_id,
+            id=row_id,
             kind=claim.kind,
             value=claim.value,
-            customer_id=customer_id,
-            created_at=claim.created_at,
+            customer_id=customer.id,
+            created_at=created_at,
         )
     )
-    returned.identifiers.append(claim.id)
-    returned.contacts.append(_contact("restored", Claim(claim.kind, claim.value), customer_id))
+    settlement.contacts.append(_contact("restored", claim, customer.id))
 
 
-async def _hand_back(
-    context: Context, returned: Returned, holder: Holder, customer_id: UUID
-) -> None:
-    await context.session.execute(
-        update(Identifier)
-        .where(Identifier.tenant_org_id == context.tenant.id, Identifier.id == holder.identifier_id)
-        .values(customer_id=customer_id)
-        .execution_options(synchronize_session=False)
-    )
-    returned.identifiers.append(holder.identifier_id)
+def _lose(settlement: Settlement, loser: Customer, claim: Claim, holder_id: UUID) -> None:
+    if getattr(loser, _COLUMNS[claim.kind]) == claim.value:
+        for column in FIELDS[claim.kind]:
+            setattr(loser, column, None)
+    settlement.contacts.append(_contact("taken", claim, holder_id))
 
 
-def _contact(outcome: str, claim: Claim, customer_id: UUID) -> ReturnedContact:
-    contact = ReturnedContact(outcome=outcome, customer_id=customer_id)  # type: ignore[arg-type]
+def _contact(
+    outcome: Literal["taken", "restored"], claim: Claim, customer_id: UUID
+) -> ReturnedContact:
+    contact = ReturnedContact(outcome=outcome, customer_id=customer_id)
     setattr(contact, claim.kind, claim.value)
     return contact

@@ -1,7 +1,7 @@
 """What a merge changed, in the form in which its log keeps it (JSON)."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -9,8 +9,10 @@ from msgspec import Struct
 from sqlalchemy import Table
 
 from crm_saas.customers.models import Customer
+from crm_saas.merges.models import Duplicate
 
-CUSTOMERS = Customer.__table__
+CUSTOMERS = cast(Table, Customer.__table__)
+SUGGESTIONS = cast(Table, Duplicate.__table__)
 
 
 class Changed(Struct):
@@ -40,7 +42,7 @@ class MovedClaim(Struct):
 class Moved(Struct, omit_defaults=True):
     """The rows of one reference; `held` is the row that the survivor had under the same flag."""
 
-    rows: list[MovedRow] = []
+    rows: list[MovedRow] = msgspec.field(default_factory=list)
     held: UUID | None = None
 
 

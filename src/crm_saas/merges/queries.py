@@ -1,7 +1,7 @@
 """Reads of merges. Each is joined with both customers, whose policy knows the caller's scope."""
 
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Select, or_, select
@@ -147,7 +147,7 @@ async def visible_customers(context: Context, ids: Collection[UUID]) -> set[UUID
     return set(rows)
 
 
-def _visible(context: Context) -> Select[Any]:
+def _visible(context: Context) -> Select[Merge, Customer, Customer]:
     return (
         select(Merge, Source, Target)
         .join(

@@ -11,14 +11,14 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import select
 
-from crm_saas.customers.identifiers import Claim, claims_of, lock_claims
+from crm_saas.customers.identifiers import lock_claims
 from crm_saas.customers.models import Customer
 from crm_saas.kit.context import Context
 from crm_saas.kit.events import changed, plain, record
-from crm_saas.merges import contacts, moves, queries
+from crm_saas.merges import contacts, manifest, moves, queries
 from crm_saas.merges.errors import AlreadyUndone, LaterMergeFirst, UndoWindowOver
 from crm_saas.merges.fields import COMBINED, FIELDS, wire_name
-from crm_saas.merges.manifest import CUSTOMERS, Changed, Manifest, typed
+from crm_saas.merges.manifest import CUSTOMERS, SUGGESTIONS, Changed, Manifest, typed
 from crm_saas.merges.models import DUPLICATES, LOG, Duplicate, Merge
 from crm_saas.merges.schemas import KeptField, ReturnedRow, UndoReport
 from crm_saas.merges.service import CLAIMS, UNTOLD
@@ -36,36 +36,50 @@ async def undo_merge(context: Context, merge_id: UUID) -> tuple[Merge, queries.P
     pair = await _lock(context, merge, kept)
     await _check(context, merge)
     before = {customer.id: _facts(customer) for customer in pair}
-    fields = _revert_target(kept, pair.target)
-    for name, change in kept.source.items():
-        setattr(pair.source, name, typed(CUSTOMERS, name, change.before))
-    returned = await contacts.return_claims(context, kept, pair)
-    _keep_profile(kept, pair.target, fields)
-    await _write(context, kept, pair, untouched=not fields and not returned.contacts)
+    fields, settlement = await _restore_customers(context, kept, pair)
     rows, touched = await _return_rows(context, merge, kept)
     if kept.pair is not None:
-        touched[DUPLICATES] = [await _restore_suggestion(context, kept)]
-    merge.undone_at = datetime.now(UTC)
-    merge.undone_by, merge.undone_by_name = context.actor.id, context.actor.name
-    merge.undo_report = msgspec.to_builtins(
-        UndoReport(
-            fields=[KeptField(field=wire_name(f), customer_id=pair.target.id) for f in fields],
-            contacts=returned.contacts,
-            rows=rows,
-        )
+        touched[DUPLICATES] = [await _restore_suggestion(context, kept.pair)]
+    report = UndoReport(
+        fields=[KeptField(field=wire_name(f), customer_id=pair.target.id) for f in fields],
+        contacts=settlement.contacts,
+        rows=rows,
     )
+    merge.undone_at, merge.undo_report = datetime.now(UTC), msgspec.to_builtins(report)
+    merge.undone_by, merge.undone_by_name = context.actor.id, context.actor.name
     await context.session.flush()
-    touched |= {CLAIMS: returned.identifiers, LOG: [merge.id]}
+    touched |= {CLAIMS: settlement.identifiers, LOG: [merge.id]}
     await _record(context, merge, pair, before, touched)
     return merge, pair
 
 
+async def _restore_customers(
+    context: Context, kept: Manifest, pair: queries.Pair
+) -> tuple[list[str], contacts.Settlement]:
+    """The survivor first: of one phone only one living customer may be the holder."""
+    source, target = pair
+    claims = contacts.claims_moved(kept) + contacts.claims_before(kept)
+    holders = await contacts.holders_of(context, claims)
+    stamp = _stamp(target)
+    fields = _revert_target(kept, target)
+    settlement = contacts.settle_claims(kept, pair, holders)
+    _keep_profile(kept, target, fields)
+    if not fields and not settlement.contacts and stamp == kept.target["updated_at"].after:
+        target.updated_at = typed(CUSTOMERS, "updated_at", kept.target["updated_at"].before)
+    context.session.add_all(settlement.new)
+    await context.session.flush()
+    await contacts.hand_back(context, settlement, source.id)
+    for name, change in kept.source.items():
+        setattr(source, name, typed(CUSTOMERS, name, change.before))
+    await context.session.flush()
+    for customer in pair:
+        await context.session.refresh(customer)
+    return fields, settlement
+
+
 async def _lock(context: Context, merge: Merge, kept: Manifest) -> queries.Pair:
     """Along the merge, as `access_customer` does: the merged one before its survivor."""
-    claims = [Claim(claim.kind, claim.value) for claim in kept.claims]
-    old = {column: kept.target[column].before for column in kept.target}
-    claims += claims_of(phone=old.get("phone"), email_key=old.get("email_key"))
-    await lock_claims(context, claims)
+    await lock_claims(context, contacts.claims_moved(kept) + contacts.claims_before(kept))
     moved = kept.moved.get(f"{CUSTOMERS.name}.merged_into")
     await queries.lock_former(context, [row.id for row in moved.rows] if moved else [])
     source = await queries.lock_customer(context, merge.source_id)
@@ -118,15 +132,8 @@ def _keep_profile(kept: Manifest, target: Customer, fields: list[str]) -> None:
         fields.append("profile_status")
 
 
-async def _write(context: Context, kept: Manifest, pair: queries.Pair, *, untouched: bool) -> None:
-    """The survivor first: of one phone only one living customer may be the holder."""
-    stamp = kept.target["updated_at"]
-    now = plain({"updated_at": pair.target.updated_at}) or {}
-    if untouched and now["updated_at"] == stamp.after:
-        pair.target.updated_at = typed(CUSTOMERS, "updated_at", stamp.before)
-    for customer in (pair.target, pair.source):
-        await context.session.flush([customer])
-        await context.session.refresh(customer)
+def _stamp(customer: Customer) -> Any:
+    return (plain({"updated_at": customer.updated_at}) or {})["updated_at"]
 
 
 async def _return_rows(
@@ -155,17 +162,16 @@ async def _return_rows(
     return report, touched
 
 
-async def _restore_suggestion(context: Context, kept: Manifest) -> UUID:
-    assert kept.pair is not None
+async def _restore_suggestion(context: Context, pair: manifest.Pair) -> UUID:
     suggestion = (
         await context.session.scalars(
             select(Duplicate).where(
-                Duplicate.tenant_org_id == context.tenant.id, Duplicate.id == kept.pair.id
+                Duplicate.tenant_org_id == context.tenant.id, Duplicate.id == pair.id
             )
         )
     ).one()
-    for name, change in kept.pair.columns.items():
-        setattr(suggestion, name, typed(Duplicate.__table__, name, change.before))
+    for name, change in pair.columns.items():
+        setattr(suggestion, name, typed(SUGGESTIONS, name, change.before))
     await context.session.flush()
     return suggestion.id
 

@@ -1,5 +1,6 @@
 """The operator's verbs on tenants (SPEC 1.1), run as `crm_platform`."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
@@ -11,12 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_saas.kit.context import Actor, Context, Tenant, scope_of
 from crm_saas.kit.db import Database, set_scope
-from crm_saas.kit.errors import Conflict, NotFound
+from crm_saas.kit.errors import Conflict, InvalidInput, NotFound
 from crm_saas.kit.events import record
 from crm_saas.kit.ids import new_id
 from crm_saas.kit.jobs import JobRefused
 from crm_saas.tenancy.models import NumberCounter, TenantRow
 
+SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 OPERATOR = Actor(kind="system", id=None, name="operator", role="operator")
 
 
@@ -48,7 +50,11 @@ async def create_tenant(
     number_prefix: str = "CUST-",
     number_width: int = 5,
 ) -> TenantRow:
-    """A tenant with its number counters. Raises SlugTaken."""
+    """A tenant with its number counters. Raises InvalidInput and SlugTaken."""
+    if not SLUG.fullmatch(slug):
+        raise InvalidInput.of(
+            "slug", "must be 1 to 63 lower-case letters, digits and hyphens, as in a host name"
+        )
     row = TenantRow(
         id=new_id(),
         slug=slug,

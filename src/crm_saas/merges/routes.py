@@ -1,0 +1,141 @@
+from uuid import UUID
+
+from litestar import Response, get, post
+
+from crm_saas.customers.queries import CustomerNotFound
+from crm_saas.customers.views import view_customer
+from crm_saas.kit.context import Context
+from crm_saas.kit.errors import NotFound
+from crm_saas.kit.paging import LIMIT_DEFAULT, Cursor, Limit
+from crm_saas.kit.problems import problems
+from crm_saas.merges import queries, service, suggestions, undo, views
+from crm_saas.merges.errors import (
+    AlreadyDecided,
+    AlreadyMerged,
+    AlreadyUndone,
+    LaterMergeFirst,
+    MergeBlocked,
+    UndoWindowOver,
+)
+from crm_saas.merges.schemas import (
+    MergeCustomers,
+    MergeDetail,
+    MergeDone,
+    MergeList,
+    MergePreview,
+    MergeUndone,
+    PreviewMerge,
+    SuggestionList,
+    SuggestionView,
+)
+
+
+@post(
+    "/customers/merge/preview",
+    permission="customers:merge",
+    status_code=200,
+    responses=problems(CustomerNotFound),
+)
+async def preview_merge(context: Context, data: PreviewMerge) -> MergePreview:
+    """What a merge would move, what clashes, what blocks it, and the survivor that comes of it."""
+    return await views.preview_merge(
+        context, source_id=data.source_id, target_id=data.target_id, choices=data.choices
+    )
+
+
+@post(
+    "/customers/merge",
+    permission="customers:merge",
+    responses=problems(CustomerNotFound, AlreadyMerged, MergeBlocked),
+)
+async def merge_customers(context: Context, data: MergeCustomers) -> Response[MergeDone]:
+    """Merges the source into the target. A retry needs an `Idempotency-Key`: without one it is
+    told that the source was merged before."""
+    merge, (source, target) = await service.merge_customers(
+        context,
+        source_id=data.source_id,
+        target_id=data.target_id,
+        choices=data.choices,
+        reason=data.reason,
+    )
+    done = MergeDone(
+        **views.merge_fields(merge, source, target), customer=view_customer(context, target)
+    )
+    return Response(done, headers={"Location": f"/api/v1/merges/{merge.id}"})
+
+
+@get("/merges", permission="customers:read", responses=problems())
+async def list_merges(
+    context: Context, limit: Limit = LIMIT_DEFAULT, cursor: Cursor | None = None
+) -> MergeList:
+    """The merges of customers that the caller may see, newest first."""
+    page = await queries.list_merges(context, limit=limit, cursor=cursor)
+    return MergeList(
+        items=[views.view_merge(row) for row in page.rows], next_cursor=page.next_cursor
+    )
+
+
+@get("/merges/{merge_id:uuid}", permission="customers:read", responses=problems(NotFound))
+async def read_merge(context: Context, merge_id: UUID) -> MergeDetail:
+    row = await queries.access_merge(context, merge_id)
+    report = await views.view_report(context, row.merge)
+    return MergeDetail(**views.merge_fields(*row), undo_report=report)
+
+
+@post(
+    "/merges/{merge_id:uuid}/undo",
+    permission="customers:merge",
+    status_code=200,
+    responses=problems(NotFound, AlreadyUndone, LaterMergeFirst, UndoWindowOver),
+)
+async def undo_merge(context: Context, merge_id: UUID) -> MergeUndone:
+    """Takes a merge back within the tenant's window, the last one first."""
+    merge, (source, target) = await undo.undo_merge(context, merge_id)
+    return MergeUndone(
+        **views.merge_fields(merge, source, target),
+        undo_report=await views.view_report(context, merge),
+        source=view_customer(context, source),
+        target=view_customer(context, target),
+    )
+
+
+@get(
+    "/customers/{customer_id:uuid}/duplicates",
+    permission="customers:read",
+    responses=problems(CustomerNotFound),
+)
+async def list_customer_duplicates(context: Context, customer_id: UUID) -> SuggestionList:
+    """Customers that may be the same person as this one, the likeliest first, all in one page."""
+    rows = await suggestions.suggestions_of(context, customer_id)
+    return SuggestionList(items=[views.view_suggestion(context, row) for row in rows])
+
+
+@get("/duplicates", permission="customers:read", responses=problems())
+async def list_duplicates(
+    context: Context, limit: Limit = LIMIT_DEFAULT, cursor: Cursor | None = None
+) -> SuggestionList:
+    """Open suggestions, the likeliest first."""
+    page = await suggestions.list_suggestions(context, limit=limit, cursor=cursor)
+    return SuggestionList(
+        items=[views.view_suggestion(context, row) for row in page.rows],
+        next_cursor=page.next_cursor,
+    )
+
+
+@post(
+    "/duplicates/{suggestion_id:uuid}/dismiss",
+    permission="customers:merge",
+    status_code=200,
+    responses=problems(NotFound, AlreadyDecided),
+)
+async def dismiss_duplicate(context: Context, suggestion_id: UUID) -> SuggestionView:
+    """Two people after all: the pair is not suggested again."""
+    return views.view_suggestion(
+        context, await suggestions.dismiss_suggestion(context, suggestion_id)
+    )
+
+
+ROUTES = [
+    preview_merge, merge_customers, list_merges, read_merge, undo_merge,
+    list_customer_duplicates, list_duplicates, dismiss_duplicate,
+]  # fmt: skip

@@ -1,0 +1,35 @@
+"""Looks for duplicates behind the request that may have made one (SPEC 5.1)."""
+
+from uuid import UUID
+
+from crm_saas.customers.models import Customer
+from crm_saas.customers.queries import find_customer
+from crm_saas.kit.context import Context
+from crm_saas.kit.events import Event
+from crm_saas.kit.jobs import Job, enqueue
+from crm_saas.merges import suggestions
+
+_COMPARED = frozenset(
+    {"name", "name2", "first_name", "phone", "email", "date_of_birth", "company_name"}
+)
+
+
+async def suggest_later(context: Context, event: Event) -> None:
+    """Handles events of customers; those that changed nothing comparable cost no job."""
+    if event.customer_id and _COMPARED & (event.after or {}).keys():
+        await look_later(context, event)
+
+
+async def look_later(context: Context, event: Event) -> None:
+    await enqueue(
+        context, "merges.find_duplicates", {"customer_id": event.customer_id}, priority=-5
+    )
+
+
+async def find_duplicates(context: Context, customer_id: UUID) -> None:
+    customer = await find_customer(context, Customer.id == customer_id)
+    if customer is not None and customer.status not in {"merged", "erased"}:
+        await suggestions.find_duplicates(context, customer)
+
+
+JOBS = (Job(name="merges.find_duplicates", function=find_duplicates),)

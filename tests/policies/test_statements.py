@@ -1,0 +1,117 @@
+"""All SQL that the suite ran as the application's role, parsed and held to DESIGN 8."""
+
+import re
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from crm_saas.kit.schema import SQL
+from statement_rules import Functions, faults_of, faults_of_body
+from statements import StatementLog
+
+# Statements that the parser cannot read or a rule gets wrong, each with its reason.
+ACCEPTED: dict[str, str] = {}
+BODIES = sorted((SQL / "functions").glob("*.sql"))
+
+FUNCTIONS = Functions(
+    volatile=frozenset({"gen_random_uuid", "clock_timestamp", "random"}),
+    stable=frozenset({"to_char"}),
+    on_tenant_tables=frozenset({"search_customers"}),
+)
+GOOD = (
+    "select a from org_x where tenant_org_id = %(t)s::UUID",
+    "select a from org_x x join org_y on org_y.tenant_org_id = %(t)s::UUID and org_y.id = x.y "
+    "where x.tenant_org_id = %(t)s::UUID",
+    "select a from org_x left join org_y as y on y.tenant_org_id = %(t)s and y.id = org_x.id "
+    "where org_x.tenant_org_id = %(u)s",
+    "insert into org_x (tenant_org_id, id) values (%(t)s::UUID, %(i)s::UUID)",
+    "insert into org_x (tenant_org_id, id) select p0, p1 from (values (%(a)s, %(b)s)) as v(p0, p1) "
+    "returning id",
+    "insert into org_x (tenant_org_id) values (%(t)s) on conflict do nothing",
+    "update org_x set a = now() where org_x.tenant_org_id = %(t)s::UUID and id = %(i)s::UUID",
+    "delete from org_x where tenant_org_id = %(t)s and a like 'x%%'",
+    "select * from search_customers(%(t)s::UUID, %(q)s, 10)",
+    "copy (select a from org_x where tenant_org_id = %(t)s) to stdout (format csv, header)",
+    "set local statement_timeout = '600s'",
+)
+BAD = {
+    "select a from org_x": "without tenant_org_id",
+    "select a from org_x where id = %(i)s": "without tenant_org_id",
+    "select a from org_x where tenant_org_id = 'literal'": "without tenant_org_id",
+    "select a from org_x where tenant_org_id = %(t)s or a": "without tenant_org_id",
+    "select a from org_x where not (tenant_org_id = %(t)s)": "without tenant_org_id",
+    "select a from org_x x join org_y y on y.id = x.y where x.tenant_org_id = %(t)s": "reads y",
+    "select a from org_x x left join org_y y on x.tenant_org_id = %(t)s": "reads x",
+    "select (select 1 from org_y) from org_x where tenant_org_id = %(t)s": "reads org_y",
+    "select a from org_x x for update": "without tenant_org_id",
+    "update org_x set a = 1 where id = %(i)s": "without tenant_org_id",
+    "delete from org_x": "without tenant_org_id",
+    "insert into org_x (id) values (%(i)s)": "without tenant_org_id",
+    "copy (select a from org_x) to stdout (format csv)": "without tenant_org_id",
+    "insert into org_x (tenant_org_id) values ((select 1))": "values ((select",
+    "insert into org_x (tenant_org_id) select 1": "without returning",
+    "merge into org_x using sys_y on true when matched then delete": "merge",
+    "update org_x set a = gen_random_uuid() where tenant_org_id = %(t)s": "volatile",
+    "delete from org_x where tenant_org_id = %(t)s and b < clock_timestamp()": "volatile",
+    "update org_x set a = to_char(b, 'x') where tenant_org_id = %(t)s": "stable",
+    "select a from org_x, search_customers(%(t)s, 'q', 1) f where org_x.tenant_org_id = %(t)s": (
+        "joins the function"
+    ),
+    "selekt 1 form": "parsed",
+    "vacuum org_x": "parsed",
+}
+
+
+@pytest.mark.parametrize("statement", GOOD)
+def test_a_good_statement_passes(statement: str) -> None:
+    assert faults_of(statement, FUNCTIONS) == []
+
+
+@pytest.mark.parametrize("statement", BAD)
+def test_a_bad_statement_is_found(statement: str) -> None:
+    assert any(BAD[statement] in fault for fault in faults_of(statement, FUNCTIONS))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "select * into x from org_x where id = wanted;",
+        "select 1 from org_x a join org_y b on b.id = a.id where a.tenant_org_id = tenant;",
+        "select 1 from org_x a where a.tenant_org_id = tenant union all select 1 from org_x c;",
+        "insert into org_x (id) values (1);",
+    ],
+)
+def test_a_bad_body_is_found(body: str) -> None:
+    assert list(faults_of_body(body)) != []
+
+
+@pytest.mark.parametrize("file", BODIES, ids=lambda file: file.stem)
+def test_functions_name_the_tenant(file: Path) -> None:
+    assert list(faults_of_body(file.read_text())) == []
+
+
+@pytest.mark.last
+def test_every_statement_of_the_application_could_run_on_a_cluster(
+    statement_log: StatementLog, owner_connection: psycopg.Connection
+) -> None:
+    functions = database_functions(owner_connection)
+    found = {
+        statement: faults
+        for statement in sorted(statement_log.statements - ACCEPTED.keys())
+        if (faults := faults_of(statement, functions))
+    }
+
+    assert not found, "\n\n".join(f"{'; '.join(f)}:\n{s}" for s, f in found.items())
+
+
+def database_functions(connection: psycopg.Connection) -> Functions:
+    rows = connection.execute("select proname, provolatile::text from pg_proc").fetchall()
+    bodies = {file.stem: file.read_text() for file in BODIES}
+    return Functions(
+        volatile=frozenset(name for name, volatility in rows if volatility == "v"),
+        stable=frozenset(name for name, volatility in rows if volatility == "s"),
+        on_tenant_tables=frozenset(
+            name for name, body in bodies.items() if re.search(r"\b(from|into|update) org_", body)
+        ),
+    )
