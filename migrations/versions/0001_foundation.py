@@ -358,7 +358,6 @@ def upgrade() -> None:
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
         sa.Column("token_hint", sa.Text(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "created_at",
@@ -632,6 +631,19 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "org_api_key_uses",
+        sa.Column("tenant_org_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_org_id", "id"],
+            ["org_api_keys.tenant_org_id", "org_api_keys.id"],
+            name="org_api_key_uses_key_fk",
+            ondelete="cascade",
+        ),
+        sa.PrimaryKeyConstraint("tenant_org_id", "id", name=op.f("org_api_key_uses_pk")),
+    )
+    op.create_table(
         "org_customer_addresses_mst",
         sa.Column("tenant_org_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -888,6 +900,7 @@ def upgrade() -> None:
     protect("org_members")
     protect("org_api_keys")
     protect("org_customers_mst")
+    protect("org_api_key_uses")
     protect("org_customer_addresses_mst")
     protect("org_customer_duplicates")
     protect("org_customer_identifiers")
@@ -899,6 +912,7 @@ def downgrade() -> None:
     op.drop_table("org_customer_identifiers")
     op.drop_table("org_customer_duplicates")
     op.drop_table("org_customer_addresses_mst")
+    op.drop_table("org_api_key_uses")
     op.drop_table("org_customers_mst")
     op.drop_table("org_api_keys")
     op.drop_table("sys_staff_tenants")

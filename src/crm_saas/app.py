@@ -11,6 +11,7 @@ from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp
 
 from crm_saas.access.roles import PERMISSIONS
+from crm_saas.access.usage import KeyUses
 from crm_saas.kit import health
 from crm_saas.kit.context import ANY_CREDENTIAL, Context
 from crm_saas.kit.db import Database
@@ -32,12 +33,13 @@ def create_app(settings: Settings, *, with_worker: bool = False) -> ASGIApp:
 
 def create_litestar(settings: Settings, *, with_worker: bool = False) -> Litestar:
     database = Database(settings)
+    uses = KeyUses(database)
 
     @asynccontextmanager
     async def connected(_: Litestar) -> AsyncIterator[None]:
         choose_sender(settings)
         await refuse_unsafe_role(database)
-        async with embedded_worker(settings) if with_worker else nullcontext():
+        async with uses.writing(), embedded_worker(settings) if with_worker else nullcontext():
             yield
         await database.close()
 
@@ -47,7 +49,7 @@ def create_litestar(settings: Settings, *, with_worker: bool = False) -> Litesta
             "context": Provide(_context, sync_to_thread=False),
             "database": Provide(lambda: database, sync_to_thread=False),
         },
-        middleware=[RequestTransaction(database, permissions_of)],
+        middleware=[RequestTransaction(database, permissions_of, note_use=uses.note)],
         exception_handlers={Exception: render_problem},
         lifespan=[connected],
         openapi_config=openapi_config(),

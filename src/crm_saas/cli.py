@@ -163,6 +163,42 @@ def list_tenants(json_output: bool) -> None:
     _show(found, lines or "There are no tenants yet.", json_output=json_output)
 
 
+@tenants.command("configure")
+@click.option("--slug", required=True)
+@click.option("--number-prefix", help="For new numbers only.")
+@click.option("--number-width", type=click.IntRange(1, 18), help="For new numbers only.")
+@click.option("--guest-expiry-days", type=click.IntRange(1, 3650))
+@click.option("--merge-undo-days", type=click.IntRange(0, 3650))
+@click.option("--journey-stages", help="Comma-separated, in order.")
+@click.option("--preferences-schema", type=click.File("rb"), help="A JSON Schema.")
+@as_json
+def configure_tenant(
+    slug: str,
+    number_prefix: str | None,
+    number_width: int | None,
+    journey_stages: str | None,
+    preferences_schema: Any,
+    json_output: bool,
+    **days: int | None,
+) -> None:
+    """Change a tenant's number format and policies; what is not given stays."""
+    policies: dict[str, Any] = {name: value for name, value in days.items() if value is not None}
+    if journey_stages is not None:
+        policies["journey_stages"] = [stage.strip() for stage in journey_stages.split(",")]
+    if preferences_schema is not None:
+        policies["preferences_schema"] = operator.read_json_schema(preferences_schema.read())
+    tenant = _run(
+        lambda settings: operator.configure_tenant(
+            settings,
+            slug=slug,
+            policies=policies,
+            number_prefix=number_prefix,
+            number_width=number_width,
+        )
+    )
+    _show(tenant, f"The tenant {tenant.slug} is configured.", json_output=json_output)
+
+
 @tenants.command("suspend")
 @click.argument("slug_argument", metavar="[SLUG]", required=False)
 @click.option("--slug", help="Which tenant.")

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from jsonschema import Draft202012Validator, SchemaError
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
@@ -68,6 +69,21 @@ async def set_tenant_status(settings: Settings, slug: str, status: str) -> Tenan
         return _tenant(await registry.set_tenant_status(database, slug=slug, status=status))
 
 
+async def configure_tenant(settings: Settings, **changes: Any) -> TenantView:
+    async with platform(settings) as database:
+        return _tenant(await registry.configure_tenant(database, **changes))
+
+
+def read_json_schema(content: bytes) -> dict[str, Any]:
+    """Raises InvalidInput for what is no JSON Schema (2020-12)."""
+    try:
+        schema: dict[str, Any] = msgspec.json.decode(content, type=dict[str, Any])
+        Draft202012Validator.check_schema(schema)
+    except (msgspec.MsgspecError, SchemaError) as error:
+        raise InvalidInput.of("preferences-schema", f"is no JSON Schema: {error}") from error
+    return schema
+
+
 async def create_key(
     settings: Settings,
     *,
@@ -94,7 +110,7 @@ async def create_key(
 
 async def list_keys(settings: Settings, *, tenant: str) -> list[KeyView]:
     async with within(settings, tenant) as context:
-        return [view_key(key) for key in await keys.list_keys(context)]
+        return [view_key(*row) for row in await keys.list_keys(context)]
 
 
 async def rotate_key(

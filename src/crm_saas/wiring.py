@@ -10,6 +10,7 @@ from crm_saas.addresses import routes as address_routes
 from crm_saas.audit import routes as audit_routes
 from crm_saas.customers import models as customer_models
 from crm_saas.customers import routes as customer_routes
+from crm_saas.customers import tasks as customer_tasks
 from crm_saas.kit import events, idempotency
 from crm_saas.kit.jobs import Job, PeriodicJob
 from crm_saas.kit.models import Base
@@ -24,6 +25,7 @@ from crm_saas.otp import routes as otp_routes
 from crm_saas.otp import tasks as otp_tasks
 from crm_saas.reference import openapi_config
 from crm_saas.tenancy import models as tenancy_models
+from crm_saas.tenancy import tasks as tenancy_tasks
 
 __all__ = [
     "HANDLERS",
@@ -58,8 +60,17 @@ ROUTES: list[ControllerRouterHandler] = [
     *onboarding_routes.ROUTES,
 ]
 
-JOBS: tuple[Job, ...] = (*otp_tasks.JOBS, *merge_tasks.JOBS)
-PERIODIC_JOBS: tuple[PeriodicJob, ...] = (*otp_tasks.PERIODIC_JOBS,)
+JOBS: tuple[Job, ...] = (
+    *tenancy_tasks.JOBS,
+    *otp_tasks.JOBS,
+    *customer_tasks.JOBS,
+    *merge_tasks.JOBS,
+)
+PERIODIC_JOBS: tuple[PeriodicJob, ...] = (
+    *tenancy_tasks.PERIODIC_JOBS,
+    *otp_tasks.PERIODIC_JOBS,
+    *customer_tasks.PERIODIC_JOBS,
+)
 
 HANDLERS: dict[str, tuple[events.Handler, ...]] = {
     "customer.created": (merge_tasks.suggest_later,),

@@ -19,6 +19,6 @@ def plant_everywhere(settings: Settings, tenant_id: UUID) -> Planter:
         for table in tenant_tables(platform):
             if table != "org_events":
                 planter.plant(table)
-        named = {table: [row["id"]] for table, row in planter.rows.items() if "org_" in table}
+        named = {table: ids for table, ids in planter.ids().items() if table.startswith("org_")}
         planter.plant("org_events", {"rows": json.dumps(named)})
     return planter

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from crm_saas.access.errors import AlreadyRevoked
-from crm_saas.access.models import ApiKey, Member, Team
+from crm_saas.access.models import ApiKey, KeyUse, Member, Team
 from crm_saas.access.roles import permissions_of, staff_scope_of
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import Forbidden, InvalidInput, NotFound
@@ -135,14 +135,23 @@ async def access_key(context: Context, key_id: UUID) -> ApiKey:
     return key
 
 
-async def list_keys(context: Context) -> list[ApiKey]:
-    rows = await context.session.scalars(
-        select(ApiKey)
+async def list_keys(context: Context) -> list[tuple[ApiKey, datetime | None]]:
+    """The keys, and when each was last used."""
+    rows = await context.session.execute(
+        select(ApiKey, KeyUse.last_used_at)
+        .outerjoin(
+            KeyUse,
+            and_(
+                KeyUse.tenant_org_id == ApiKey.tenant_org_id,
+                KeyUse.id == ApiKey.id,
+                KeyUse.tenant_org_id == context.tenant.id,
+            ),
+        )
         .where(ApiKey.tenant_org_id == context.tenant.id)
         .order_by(ApiKey.id)
         .limit(KEYS_LISTED_MAX)
     )
-    return list(rows)
+    return [(key, last_used_at) for key, last_used_at in rows]
 
 
 async def _require(

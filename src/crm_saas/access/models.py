@@ -130,8 +130,23 @@ class ApiKey(TenantOwned, Stamped, Base):
     token_hash: Mapped[bytes]
     token_hint: Mapped[str]
     expires_at: Mapped[datetime | None]
-    last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class KeyUse(TenantOwned, Base):
+    """When a key was last used, to the minute; apart, so that keys themselves stay cold."""
+
+    __tablename__ = "org_api_key_uses"
+    __constraints__ = (
+        ForeignKeyConstraint(
+            ["tenant_org_id", "id"],
+            ["org_api_keys.tenant_org_id", "org_api_keys.id"],
+            name="org_api_key_uses_key_fk",
+            ondelete="cascade",
+        ),
+    )
+
+    last_used_at: Mapped[datetime]
 
 
 class LogInAttempt(Base):

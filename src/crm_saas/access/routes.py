@@ -77,7 +77,7 @@ async def revoke_session(context: RequestContext, session_id: FromPath[UUID]) ->
 
 @get("/keys", permission="keys:manage", responses=problems())
 async def list_keys(context: RequestContext) -> KeyList:
-    return KeyList(items=[view_key(key) for key in await keys.list_keys(context)])
+    return KeyList(items=[view_key(*row) for row in await keys.list_keys(context)])
 
 
 @post("/keys", permission="keys:manage", responses=problems())

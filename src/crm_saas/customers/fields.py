@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 
 from crm_saas.customers.models import Customer
 from crm_saas.customers.schemas import CustomerFields
@@ -58,7 +60,7 @@ def _read(tenant: Tenant, field: str, value: Any) -> dict[str, Any]:
         case "date_of_birth" if value is not None:
             return {field: _birth_date(value)}
         case "preferences":
-            return {field: _preferences(value)}
+            return {field: _preferences(tenant, value)}
         case "journey_stage":
             return {field: _stage(tenant, value)}
         case name if name in _NAMES and value is not None:
@@ -99,10 +101,14 @@ def _money(value: Money | None) -> dict[str, Any]:
     return {"annual_revenue_minor": minor, "annual_revenue_currency": currency}
 
 
-def _preferences(value: dict[str, Any]) -> dict[str, Any]:
+def _preferences(tenant: Tenant, value: dict[str, Any]) -> dict[str, Any]:
     _check_numbers(value)
     if len(msgspec.json.encode(value)) > PREFERENCES_BYTES_MAX:
         raise ValueError(f"must be {PREFERENCES_BYTES_MAX:,} bytes of JSON at the most")
+    if (schema := tenant.policy("preferences_schema", None)) is not None:
+        error = best_match(Draft202012Validator(schema).iter_errors(value))
+        if error is not None:
+            raise ValueError(f"{error.json_path}: {error.message}"[:500])
     return value
 
 

@@ -52,8 +52,8 @@ def find_open_doors(planter: Planter, table: str) -> Iterator[str]:
         yield f"A tenant can add a row to another in {table}."
     if _count(connection, planter.tenant_id, _move(table, planter, stranger)):
         yield f"A tenant can hand a row to another in {table}."
-    if (own := _count(connection, planter.tenant_id, _select(table))) != 1:
-        yield f"A tenant with one row in {table} sees {own}."
+    if _count(connection, planter.tenant_id, _select(table, planter)) != 1:
+        yield f"A tenant does not see its own row in {table}."
 
 
 def _count(connection: psycopg.Connection, tenant: UUID | None, query: Query) -> int | None:

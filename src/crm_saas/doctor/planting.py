@@ -6,6 +6,7 @@ A new table so enters the canary's walk and the tests by itself.
 import itertools
 import re
 import secrets
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Self
 from uuid import UUID, uuid4
@@ -53,6 +54,7 @@ _REFERENCES = """
         )
     from pg_constraint k
     where k.conrelid = %s::regclass and k.contype = 'f'
+    order by k.conkey
 """
 _LITERAL = re.compile(r"'((?:[^']|'')*)'::text")
 # Tried in turn where a check is not a list of words.
@@ -84,17 +86,29 @@ class Planter:
         self.connection = connection
         self.tenant_id = tenant_id
         self.rows: dict[str, Row] = {}
+        self._more: dict[str, list[Row]] = {}  # further parents of one child
 
     def on(self, connection: psycopg.Connection) -> Self:
         """The same rows, seen through another connection."""
         other = type(self)(connection, self.tenant_id)
-        other.rows = self.rows
+        other.rows, other._more = self.rows, self._more
         return other
 
     def plant(self, table: str, given: Mapping[str, str] | None = None) -> Row:
         """A row of `table`, after one of each table that it must refer to; `given` goes first."""
         if table in self.rows:
             return self.rows[table]
+        self.rows[table] = self._plant(table, given or {})
+        return self.rows[table]
+
+    def ids(self) -> dict[str, list[str]]:
+        """Every planted row, by table."""
+        return {
+            table: [row["id"] or "" for row in [first, *self._more.get(table, [])]]
+            for table, first in self.rows.items()
+        }
+
+    def _plant(self, table: str, given: Mapping[str, str]) -> Row:
         values: Row = {}
         columns = self._columns(table)
         for column in columns.values():
@@ -102,14 +116,23 @@ class Planter:
                 values[column.name] = str(self.tenant_id)
             elif column.name == "id" or column.is_needed:
                 values[column.name] = self._candidates(table, column)[0]
+        taken: Counter[str] = Counter()
         for parent, here, there in self.connection.execute(_REFERENCES, [table]).fetchall():
-            if parent == table:
-                values |= {h: values[t] for h, t in zip(here, there, strict=True) if h in values}
-            elif set(here) <= values.keys():
-                found = self.plant(parent)
+            if set(here) <= values.keys() and parent != table:
+                found = self._parents(parent, taken[parent] + 1)[taken[parent]]
+                taken[parent] += "id" in there and len(here) > 1
                 values |= {h: found[t] for h, t in zip(here, there, strict=True)}
-        self.rows[table] = self._insert_some(table, values | dict(given or {}))
-        return self.rows[table]
+        return self._insert_some(table, values | dict(given))
+
+    def _parents(self, table: str, how_many: int) -> list[Row]:
+        """Different rows for a child that names several; in the order of their ids."""
+        rows = [self.plant(table), *self._more.setdefault(table, [])]
+        while len(rows) < how_many:
+            # The highest id of all, so that the order of those given out before stays.
+            row = self._plant(table, {"id": f"ffffffff{str(uuid4())[8:]}"})
+            self._more[table].append(row)
+            rows.append(row)
+        return rows
 
     def insert(self, table: str, values: Mapping[str, str | None]) -> None:
         columns = self._columns(table)

@@ -232,7 +232,7 @@ class EmbeddedPostgres:
     # The server
 
     def _await_ready(self) -> psycopg.Connection:
-        assert self._process is not None  # noqa: S101
+        assert self._process is not None
         deadline = time.monotonic() + START_SECONDS_MAX
         while self._process.poll() is None:
             try:

@@ -1,10 +1,11 @@
 from uuid import UUID
 
 from litestar import Response, get, post
+from litestar.params import FromPath, JSONBody
 
 from crm_saas.customers.queries import CustomerNotFound
 from crm_saas.customers.views import view_customer
-from crm_saas.kit.context import Context
+from crm_saas.kit.dependencies import RequestContext
 from crm_saas.kit.errors import NotFound
 from crm_saas.kit.paging import LIMIT_DEFAULT, Cursor, Limit
 from crm_saas.kit.problems import problems
@@ -36,7 +37,7 @@ from crm_saas.merges.schemas import (
     status_code=200,
     responses=problems(CustomerNotFound),
 )
-async def preview_merge(context: Context, data: PreviewMerge) -> MergePreview:
+async def preview_merge(context: RequestContext, data: JSONBody[PreviewMerge]) -> MergePreview:
     """What a merge would move, what clashes, what blocks it, and the survivor that comes of it."""
     return await views.preview_merge(
         context, source_id=data.source_id, target_id=data.target_id, choices=data.choices
@@ -48,7 +49,9 @@ async def preview_merge(context: Context, data: PreviewMerge) -> MergePreview:
     permission="customers:merge",
     responses=problems(CustomerNotFound, AlreadyMerged, MergeBlocked),
 )
-async def merge_customers(context: Context, data: MergeCustomers) -> Response[MergeDone]:
+async def merge_customers(
+    context: RequestContext, data: JSONBody[MergeCustomers]
+) -> Response[MergeDone]:
     """Merges the source into the target. A retry needs an `Idempotency-Key`: without one it is
     told that the source was merged before."""
     merge, (source, target) = await service.merge_customers(
@@ -66,7 +69,9 @@ async def merge_customers(context: Context, data: MergeCustomers) -> Response[Me
 
 @get("/merges", permission="customers:read", responses=problems())
 async def list_merges(
-    context: Context, limit: Limit = LIMIT_DEFAULT, cursor: Cursor | None = None
+    context: RequestContext,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
 ) -> MergeList:
     """The merges of customers that the caller may see, newest first."""
     page = await queries.list_merges(context, limit=limit, cursor=cursor)
@@ -76,7 +81,7 @@ async def list_merges(
 
 
 @get("/merges/{merge_id:uuid}", permission="customers:read", responses=problems(NotFound))
-async def read_merge(context: Context, merge_id: UUID) -> MergeDetail:
+async def read_merge(context: RequestContext, merge_id: FromPath[UUID]) -> MergeDetail:
     row = await queries.access_merge(context, merge_id)
     report = await views.view_report(context, row.merge)
     return MergeDetail(**views.merge_fields(*row), undo_report=report)
@@ -88,7 +93,7 @@ async def read_merge(context: Context, merge_id: UUID) -> MergeDetail:
     status_code=200,
     responses=problems(NotFound, AlreadyUndone, LaterMergeFirst, UndoWindowOver),
 )
-async def undo_merge(context: Context, merge_id: UUID) -> MergeUndone:
+async def undo_merge(context: RequestContext, merge_id: FromPath[UUID]) -> MergeUndone:
     """Takes a merge back within the tenant's window, the last one first."""
     merge, (source, target) = await undo.undo_merge(context, merge_id)
     return MergeUndone(
@@ -104,7 +109,9 @@ async def undo_merge(context: Context, merge_id: UUID) -> MergeUndone:
     permission="customers:read",
     responses=problems(CustomerNotFound),
 )
-async def list_customer_duplicates(context: Context, customer_id: UUID) -> SuggestionList:
+async def list_customer_duplicates(
+    context: RequestContext, customer_id: FromPath[UUID]
+) -> SuggestionList:
     """Customers that may be the same person as this one, the likeliest first, all in one page."""
     rows = await suggestions.suggestions_of(context, customer_id)
     return SuggestionList(items=[views.view_suggestion(context, row) for row in rows])
@@ -112,7 +119,9 @@ async def list_customer_duplicates(context: Context, customer_id: UUID) -> Sugge
 
 @get("/duplicates", permission="customers:read", responses=problems())
 async def list_duplicates(
-    context: Context, limit: Limit = LIMIT_DEFAULT, cursor: Cursor | None = None
+    context: RequestContext,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
 ) -> SuggestionList:
     """Open suggestions, the likeliest first."""
     page = await suggestions.list_suggestions(context, limit=limit, cursor=cursor)
@@ -128,7 +137,9 @@ async def list_duplicates(
     status_code=200,
     responses=problems(NotFound, AlreadyDecided),
 )
-async def dismiss_duplicate(context: Context, suggestion_id: UUID) -> SuggestionView:
+async def dismiss_duplicate(
+    context: RequestContext, suggestion_id: FromPath[UUID]
+) -> SuggestionView:
     """Two people after all: the pair is not suggested again."""
     return views.view_suggestion(
         context, await suggestions.dismiss_suggestion(context, suggestion_id)

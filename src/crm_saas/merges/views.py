@@ -87,11 +87,10 @@ def merge_fields(merge: Merge, source: Customer, target: Customer) -> dict[str, 
 
 
 def _moved(kept: Manifest) -> list[Moving]:
-    counts = {service.CLAIMS: len(kept.claims)}
-    for name, moved in kept.moved.items():
-        table = name.partition(".")[0]
-        counts[table] = counts.get(table, 0) + len(moved.rows)
-    return [Moving(table=table, count=count) for table, count in counts.items()]
+    counts = {name: len(moved.rows) for name, moved in kept.moved.items()}
+    claims = Moving(table=service.CLAIMS, count=len(kept.claims))
+    listed = [(m.table.name, counts[m.name]) for m in moves.moving() if m.name in counts]
+    return [claims, *(Moving(table=table, count=count) for table, count in listed)]
 
 
 async def view_report(context: Context, merge: Merge) -> UndoReport | None:

@@ -6,7 +6,7 @@ request's Idempotency-Key within the same transaction, and a request that lost a
 run again before anybody saw an answer. See docs/decisions/one-transaction-a-request.md.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, cast
@@ -48,9 +48,16 @@ _UNKNOWN_FATE = (
 class RequestTransaction(ASGIMiddleware):
     """Resolves the tenant from the credential and sets the Postgres session variable."""
 
-    def __init__(self, database: Database, permissions_of: PermissionsOf) -> None:
+    def __init__(
+        self,
+        database: Database,
+        permissions_of: PermissionsOf,
+        *,
+        note_use: Callable[[Context], None],
+    ) -> None:
         self._database = database
         self._permissions_of = permissions_of
+        self._note_use = note_use
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         options = scope["route_handler"].opt
@@ -100,6 +107,7 @@ class RequestTransaction(ASGIMiddleware):
         async with self._database.session() as session:
             context = await resolve(session, caller, self._database, self._permissions_of)
             scope["state"]["context"] = context
+            self._note_use(context)
             scope["state"]["log_tenant"] = context.tenant.slug
             context.actor.require(scope["route_handler"].opt["permission"])
             answer.commit = partial(_commit, session)

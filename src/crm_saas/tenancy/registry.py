@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -112,6 +113,55 @@ async def set_tenant_status(platform: Database, *, slug: str, status: str) -> Te
 async def list_tenants(platform: Database) -> list[TenantRow]:
     async with platform.transaction(None) as session:
         return list(await session.scalars(select(TenantRow).order_by(TenantRow.slug)))
+
+
+async def active_tenant_ids(session: AsyncSession) -> list[UUID]:
+    """For periodic jobs, which enqueue one job a tenant."""
+    rows = await session.scalars(
+        select(TenantRow.id).where(TenantRow.status == "active").order_by(TenantRow.id)
+    )
+    return list(rows)
+
+
+async def configure_tenant(
+    platform: Database,
+    *,
+    slug: str,
+    policies: dict[str, Any],
+    number_prefix: str | None = None,
+    number_width: int | None = None,
+) -> TenantRow:
+    """Changes what is given; a policy of None goes back to the default.
+
+    A number format holds for new numbers only: the counter goes on where it is.
+    """
+    async with platform.transaction(None) as session:
+        row = await _tenant_by_slug(session, slug)
+        context = await _context(session, platform, row)
+        before = dict(row.policies)
+        row.policies = {k: v for k, v in (before | policies).items() if v is not None}
+        counter = (
+            await session.scalars(
+                select(NumberCounter)
+                .where(NumberCounter.tenant_org_id == row.id, NumberCounter.series == "customer")
+                .with_for_update()
+            )
+        ).one()
+        counter.prefix = counter.prefix if number_prefix is None else number_prefix
+        counter.width = counter.width if number_width is None else number_width
+        await record(
+            context,
+            "tenant.configured",
+            subject=("sys_tenants_mst", row.id),
+            before={"policies": before},
+            after={
+                "policies": row.policies,
+                "numberPrefix": counter.prefix,
+                "numberWidth": counter.width,
+            },
+            rows={"org_number_counters": [counter.id]},
+        )
+    return row
 
 
 async def _tenant_by_slug(session: AsyncSession, slug: str) -> TenantRow:

@@ -1,0 +1,40 @@
+"""Tidying up what every tenant gathers."""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import delete
+
+from crm_saas.kit.context import Context
+from crm_saas.kit.db import Database
+from crm_saas.kit.idempotency import StoredAnswer
+from crm_saas.kit.jobs import Job, PeriodicJob, enqueue_for_tenants
+from crm_saas.tenancy.registry import active_tenant_ids
+
+ANSWERS_KEPT = timedelta(hours=24)
+
+
+async def forget_answers(context: Context) -> None:
+    """Removes the stored answers of idempotent requests once nobody will ask for them again."""
+    await context.session.execute(
+        delete(StoredAnswer).where(
+            StoredAnswer.tenant_org_id == context.tenant.id,
+            StoredAnswer.created_at < datetime.now(UTC) - ANSWERS_KEPT,
+        )
+    )
+
+
+async def forget_answers_everywhere(platform: Database) -> None:
+    async with platform.transaction(None) as session:
+        await enqueue_for_tenants(
+            session, await active_tenant_ids(session), "tenancy.forget_answers"
+        )
+
+
+JOBS = (Job(name="tenancy.forget_answers", function=forget_answers),)
+PERIODIC_JOBS = (
+    PeriodicJob(
+        name="tenancy.forget_answers_everywhere",
+        cron="41 * * * *",
+        function=forget_answers_everywhere,
+    ),
+)
