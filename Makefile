@@ -43,10 +43,10 @@ $(READY): $(UV) pyproject.toml uv.lock
 	@touch $@
 
 $(UV):
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo 'Python 3.11 or newer is needed. Name it: make PYTHON=/path/to/python3.11 …' >&2; \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo '$(PYTHON) is not Python 3.11 or newer. Name one: make PYTHON=/path/to/python3.11 …' >&2; \
 		exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' || { \
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo 'This Python cannot make environments. Install its venv module' \
 			'(Debian and Ubuntu: apt-get install python3-venv), then repeat.' >&2; \
 		exit 1; }

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from factories.customers import create_guest, new_phone
-from factories.database import rows
+from factories.database import as_role, rows
 from factories.servers import Server
 from factories.tenants import TestTenant, make_tenant
 
@@ -89,17 +89,15 @@ def test_who_commits_in_vain_is_told_that_it_is_open(
     assert answer.headers["Retry-After"] == "1"
 
 
-def test_connections_that_were_cut_are_replaced_unseen(
-    shop: TestTenant, owner_connection: psycopg.Connection
-) -> None:
+def test_connections_that_were_cut_are_replaced_unseen(shop: TestTenant) -> None:
     api = shop.client("owner")
     made = create_guest(api)
-    owner_connection.execute("grant pg_signal_backend to crm_platform")
-    cut = rows(
-        shop.server.settings,
-        "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
-        " where usename = 'crm_app' and datname = current_database()",
-    )
+    with as_role(shop.server.settings, "crm_app") as connection:
+        cut = connection.execute(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+            " where usename = 'crm_app' and datname = current_database()"
+            " and pid <> pg_backend_pid()"
+        ).fetchall()
     assert cut
     assert all(ended for (ended,) in cut)
     assert api.get(f"/customers/{made['id']}").status_code == 200

@@ -29,9 +29,10 @@ def declare_queries(app: Litestar) -> None:
 
 def check_query(scope: Scope) -> None:
     """Raises InvalidInput with one entry for each parameter that is unknown or given twice."""
-    if not scope["query_string"]:
+    options = scope["route_handler"].opt
+    if not scope["query_string"] or options.get("form"):  # a provider's callback signs its query
         return
-    known: Collection[str] = scope["route_handler"].opt.get(_NAMES, ())
+    known: Collection[str] = options.get(_NAMES, ())
     query = scope["query_string"].decode("latin-1")
     given = [name for name, _ in parse_qsl(query, keep_blank_values=True)]
     errors = [

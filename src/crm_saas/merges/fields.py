@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from crm_saas.customers.models import Customer
+from crm_saas.customers.schemas import CustomerView
 from crm_saas.kit.errors import FieldError
 from crm_saas.kit.problems import invalid_input
 from crm_saas.kit.schemas import Struct
@@ -183,5 +184,8 @@ def _check(source: Customer, target: Customer, columns: dict[str, Any]) -> None:
         raise invalid_input(errors)
 
 
+_WIRE_NAMES = {field.name: field.encode_name for field in msgspec.structs.fields(CustomerView)}
+
+
 def wire_name(field: str) -> str:
-    return msgspec.structs.fields(Choices)[list(FIELDS).index(field)].encode_name
+    return _WIRE_NAMES[field]

@@ -145,7 +145,7 @@ async def _return_rows(
     for move in moves.moving():
         if move.name not in kept.moved:
             continue
-        table = move.table.name
+        table = str(move.table.name)
         done = await moves.move_back(
             context, move, kept.moved[move.name], source_id=source_id, target_id=target_id
         )
