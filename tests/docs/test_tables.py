@@ -4,10 +4,7 @@ import importlib
 import pkgutil
 import re
 
-import pytest
-
 import crm_saas
-from crm_saas.access.roles import PERMISSIONS, ROLES
 from crm_saas.kit.errors import Problem
 from shell_blocks import ROOT
 
@@ -44,20 +41,3 @@ def test_every_type_means_one_thing() -> None:
         by_type.setdefault(kind.type, set()).add((kind.status, kind.title))
 
     assert {name: found for name, found in by_type.items() if len(found) > 1} == {}
-
-
-def test_roles_shows_what_each_role_may_do() -> None:
-    head, *table = rows("roles.md")
-    roles = [cell.strip("`") for cell in head[1:-1]]
-
-    assert set(roles) == set(ROLES)
-    for permission, *marks, meaning in table:
-        name = permission.strip("`")
-        assert meaning == PERMISSIONS[name]
-        assert marks == ["x" if name in ROLES[role] else "" for role in roles], name
-    assert [row[0].strip("`") for row in table] == list(PERMISSIONS)
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_every_role_is_told_of(role: str) -> None:
-    assert f"`{role}`" in (ROOT / "docs" / "roles.md").read_text()

@@ -3,10 +3,10 @@
 import random
 
 import psycopg
-from factories.tenants import TestTenant
 
 from crm_saas.otp.codes import Challenge, derive_code
 from crm_saas.otp.keys import OtpKeys
+from factories.tenants import TestTenant
 
 
 def new_mobile() -> str:

@@ -9,9 +9,9 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from factories.servers import Server
 
 from crm_saas import operator
+from factories.servers import Server
 
 
 @dataclass

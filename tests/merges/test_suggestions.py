@@ -33,12 +33,17 @@ def suggested(api: httpx.Client, customer: Any) -> dict[str, Any]:
     }
 
 
+def stripped(api: httpx.Client) -> list[dict[str, Any]]:
+    """The suggestions without their customers."""
+    return [item | {"customers": None} for item in api.get("/duplicates").json()["items"]]
+
+
 @pytest.mark.parametrize(
     ("first", "second", "kind"),
     [
         (
-            {"name": "Salim", "phone": "+96891234567"},
-            {"name": "Office", "phone": "+97141234567"},
+            {"name": "Salim", "phone": "+96892345678"},
+            {"name": "Office", "phone": "+96872345678"},
             "phone_ending",
         ),
         (
@@ -73,11 +78,11 @@ def test_running_again_changes_nothing(tenant: TestTenant, run_jobs: RunJobs) ->
     api = tenant.client()
     one, two = (create_stub(api, name="Salim Al Harthy") for _ in range(2))
     run_jobs()
-    before = api.get("/duplicates").json()
+    before = stripped(api)
     events = api.get("/audit", params={"kind": "customer.duplicates_found"}).json()
     api.patch(f"/customers/{two['id']}", json={"firstName": "Salim"})
     run_jobs()
-    assert api.get("/duplicates").json() == before
+    assert stripped(api) == before
     assert api.get("/audit", params={"kind": "customer.duplicates_found"}).json() == events
     assert list(suggested(api, one)) == [two["id"]]
 

@@ -179,7 +179,7 @@ def test_a_guest_that_got_a_phone_since_stays_a_stub(api: httpx.Client) -> None:
 def test_addresses_touched_since_are_reported(api: httpx.Client) -> None:
     source, target = create_stub(api), create_stub(api)
     at_source, at_target = (f"/customers/{c['id']}/addresses" for c in (source, target))
-    gone, edited, same = (add_address(api, at_source) for _ in range(3))
+    same, gone, edited = (add_address(api, at_source) for _ in range(3))
     done = merge(api, source, target)
     assert api.delete(f"{at_target}/{gone}").status_code == 204
     api.patch(f"{at_target}/{edited}", json={"city": "Nizwa"})

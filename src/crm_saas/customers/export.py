@@ -159,9 +159,12 @@ def _shown(context: Context) -> dict[str, ColumnElement[Any]]:
 
 
 def _guard(column: Any) -> ColumnElement[str]:
-    """An apostrophe before what a spreadsheet would run as a formula (OWASP, CSV injection)."""
+    """An apostrophe before what a spreadsheet would run as a formula (OWASP, CSV injection), full-width
+    signs among it."""
     value = cast(column, Text)
-    return case((value.op("~")(literal("^[=+@\t\r\n-]")), literal("'").concat(value)), else_=value)
+    return case(
+        (value.op("~")(literal("^[=+@＝＋－＠\t\r\n-]")), literal("'").concat(value)), else_=value
+    )
 
 
 def _compile(query: Select[Any]) -> tuple[str, dict[str, Any]]:

@@ -85,8 +85,11 @@ async def export_customers(
     chunks: AsyncIterator[bytes] = await export.open_export(context, wanted, file_format)
     return Stream(
         chunks,
-        media_type=export.MEDIA_TYPES[file_format],
-        headers={"Content-Disposition": f'attachment; filename="customers.{file_format}"'},
+        headers={
+            # The route's own media type would win over the response's, but not over a header.
+            "Content-Type": export.MEDIA_TYPES[file_format],
+            "Content-Disposition": f'attachment; filename="customers.{file_format}"',
+        },
     )
 
 

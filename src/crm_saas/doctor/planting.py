@@ -86,12 +86,12 @@ class Planter:
         self.connection = connection
         self.tenant_id = tenant_id
         self.rows: dict[str, Row] = {}
-        self._more: dict[str, list[Row]] = {}  # further parents of one child
+        self.more: dict[str, list[Row]] = {}  # further parents of one child
 
     def on(self, connection: psycopg.Connection) -> Self:
         """The same rows, seen through another connection."""
         other = type(self)(connection, self.tenant_id)
-        other.rows, other._more = self.rows, self._more
+        other.rows, other.more = self.rows, self.more
         return other
 
     def plant(self, table: str, given: Mapping[str, str] | None = None) -> Row:
@@ -104,7 +104,7 @@ class Planter:
     def ids(self) -> dict[str, list[str]]:
         """Every planted row, by table."""
         return {
-            table: [row["id"] or "" for row in [first, *self._more.get(table, [])]]
+            table: [row["id"] or "" for row in [first, *self.more.get(table, [])]]
             for table, first in self.rows.items()
         }
 
@@ -126,11 +126,11 @@ class Planter:
 
     def _parents(self, table: str, how_many: int) -> list[Row]:
         """Different rows for a child that names several; in the order of their ids."""
-        rows = [self.plant(table), *self._more.setdefault(table, [])]
+        rows = [self.plant(table), *self.more.setdefault(table, [])]
         while len(rows) < how_many:
             # The highest id of all, so that the order of those given out before stays.
             row = self._plant(table, {"id": f"ffffffff{str(uuid4())[8:]}"})
-            self._more[table].append(row)
+            self.more[table].append(row)
             rows.append(row)
         return rows
 

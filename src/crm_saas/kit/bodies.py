@@ -1,5 +1,6 @@
 """Reading a body within limits, and refusing what could not be stored anyway."""
 
+import asyncio
 import json
 import re
 from typing import Any
@@ -9,9 +10,16 @@ import msgspec
 from litestar.datastructures import Headers
 from litestar.types import Receive, Scope
 
-from crm_saas.kit.errors import InvalidInput, MalformedRequest, TooLarge, UnsupportedMediaType
+from crm_saas.kit.errors import (
+    InvalidInput,
+    MalformedRequest,
+    TooLarge,
+    TooSlow,
+    UnsupportedMediaType,
+)
 
 DEPTH_MAX = 32
+SECONDS_MAX = 30
 INTEGER_MAX = 2**63 - 1
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -24,6 +32,14 @@ async def read_body(receive: Receive, headers: Headers, bytes_max: int) -> bytes
     declared = headers.get("content-length", "0")
     if declared.isascii() and declared.isdigit() and int(declared) > bytes_max:
         raise TooLarge(f"A body may have {bytes_max:,} bytes at the most.")
+    try:
+        async with asyncio.timeout(SECONDS_MAX):
+            return await _read(receive, bytes_max)
+    except TimeoutError as error:
+        raise TooSlow(f"The body took more than {SECONDS_MAX} seconds. Send it again.") from error
+
+
+async def _read(receive: Receive, bytes_max: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     while True:

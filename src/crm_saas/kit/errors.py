@@ -61,6 +61,10 @@ class MethodNotAllowed(Problem):
     status, type, title = 405, "method-not-allowed", "The path does not take this method"
 
 
+class TooSlow(Problem):
+    status, type, title = 408, "too-slow", "The request did not arrive in time"
+
+
 class Conflict(Problem):
     status, type, title = 409, "conflict", "The request clashes with what is there"
 

@@ -64,7 +64,11 @@ async def find_duplicates(context: Context, customer: Customer) -> list[UUID]:
         (c for c, suggestion in scored.items() if suggestion.score >= SCORE_MIN),
         key=lambda c: -scored[c].score,
     )[:KEPT_MAX]
-    stale = [open_pairs[c] for c in open_pairs if c in scored and c not in likely]
+    stale = [
+        row_id
+        for c, row_id in open_pairs.items()
+        if c in settled or (c in scored and c not in likely)
+    ]
     changed = await _drop(context, stale)
     changed += await _keep(context, customer.id, {c: scored[c] for c in likely})
     if changed:

@@ -9,7 +9,7 @@ run again before anybody saw an answer. See docs/decisions/one-transaction-a-req
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 from litestar.datastructures import Headers
 from litestar.middleware import ASGIMiddleware
@@ -17,10 +17,7 @@ from litestar.types import (
     ASGIApp,
     HTTPReceiveMessage,
     HTTPRequestEvent,
-    HTTPResponseBodyEvent,
-    HTTPResponseStartEvent,
     HTTPScope,
-    Message,
     Receive,
     Scope,
     Send,
@@ -36,6 +33,7 @@ from crm_saas.kit.db import Database
 from crm_saas.kit.errors import MethodNotAllowed, Unavailable
 from crm_saas.kit.problems import RETRYABLE
 from crm_saas.kit.queries import check_query
+from crm_saas.tenancy.answers import Answer
 from crm_saas.tenancy.resolution import Caller, PermissionsOf, read_caller, resolve
 
 ATTEMPTS_MAX = 3
@@ -101,7 +99,7 @@ class RequestTransaction(ASGIMiddleware):
             return
 
     async def _attempt(
-        self, scope: Scope, receive: Receive, caller: Caller, answer: "Answer", next_app: ASGIApp
+        self, scope: Scope, receive: Receive, caller: Caller, answer: Answer, next_app: ASGIApp
     ) -> None:
         body: bytes = scope["state"]["body"]
         async with self._database.session() as session:
@@ -125,7 +123,7 @@ class RequestTransaction(ASGIMiddleware):
 
 @asynccontextmanager
 async def _idempotent(
-    scope: Scope, context: Context, answer: "Answer", body: bytes
+    scope: Scope, context: Context, answer: Answer, body: bytes
 ) -> AsyncIterator[bool]:
     """Replays a stored answer, or stores the one that the block produces."""
     key = Headers.from_scope(scope).get("idempotency-key")
@@ -154,63 +152,6 @@ async def _idempotent(
             headers=answer.headers,
             body=answer.body,
         )
-
-
-class Answer:
-    """An answer held back until its transaction is over; a stream passes once that is done."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self._start: HTTPResponseStartEvent | None = None
-        self._chunks: list[bytes] = []
-        self.streaming = False
-        self.commit: Any = None
-
-    @property
-    def status(self) -> int:
-        return self._start["status"] if self._start else 500
-
-    @property
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        return list(self._start["headers"]) if self._start else []
-
-    @property
-    def body(self) -> bytes:
-        return b"".join(self._chunks)
-
-    def fill(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-        self._start = {"type": "http.response.start", "status": status, "headers": headers}
-        self._chunks = [body]
-
-    async def receive(self, message: Message) -> None:
-        """The `send` that the handler is given."""
-        if message["type"] == "http.response.start":
-            self._start, self._chunks = message, []
-        elif message["type"] == "http.response.body":
-            if self.streaming:
-                await self._send(message)
-            elif message.get("more_body"):
-                await self._open_stream(message)
-            else:
-                self._chunks.append(message["body"])
-
-    async def _open_stream(self, message: HTTPResponseBodyEvent) -> None:
-        """A stream owns its session: the request's transaction ends before the first chunk."""
-        if self.status < 400:
-            await self.commit()
-        self.streaming = True
-        await self._send(cast(Message, self._start))
-        await self._send(message)
-
-    async def release(self) -> None:
-        if self.streaming:
-            return
-        body = self.body
-        headers = [h for h in self.headers if h[0].lower() != b"content-length"]
-        if self.status not in {204, 304}:
-            headers.append((b"content-length", str(len(body)).encode()))
-        await self._send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _may_run_again(error: DBAPIError) -> bool:

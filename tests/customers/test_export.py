@@ -1,0 +1,132 @@
+"""Exports: complete, harmless to a spreadsheet, recorded, and never in anybody's way."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from crm_saas.kit.settings import Settings
+from factories.customers import create_guest, create_stub
+from factories.database import rows
+from factories.servers import Server
+from factories.tenants import TestTenant, make_tenant
+
+ODD = 'قهوة "مُرّة"\\ and, ; \t a|b\u2028'
+LINES = "first\nsecond\r\nthird"
+
+
+def as_csv(answer: httpx.Response) -> list[dict[str, str]]:
+    assert answer.status_code == 200, answer.text
+    return list(csv.DictReader(io.StringIO(answer.text, newline="")))
+
+
+def as_lines(answer: httpx.Response) -> list[dict[str, Any]]:
+    assert answer.status_code == 200, answer.text
+    assert answer.text.endswith("\n") or not answer.text
+    return [json.loads(line) for line in answer.text.split("\n") if line]
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", "=cmd|'/c calc'!A1", "＝1+1"]
+)
+def test_no_cell_is_a_formula(api: httpx.Client, text: str) -> None:
+    create_stub(
+        api, name=f"A{text}", notes=text, companyName=f"{text}a", industry=text, preferences={}
+    )
+    [row] = as_csv(api.get("/customers/export"))
+    for name, cell in row.items():
+        assert name == "phone" or not cell.startswith(("=", "+", "-", "@", "\t", "\r", "＝")), name
+    assert row["phone"].startswith("+968")
+    [line] = as_lines(api.get("/customers/export", params={"format": "jsonl"}))
+    assert line["notes"] == text
+
+
+def test_texts_come_back_as_they_were(api: httpx.Client) -> None:
+    preferences = {"كلمة": [ODD, LINES, None, 1.5, {"a": "\\n"}], "quote": '"'}
+    made = create_stub(api, name2="أمل", notes=ODD + LINES, preferences=preferences)
+    [row] = as_csv(api.get("/customers/export"))
+    assert row["notes"] == ODD + LINES
+    assert json.loads(row["preferences"]) == preferences
+    answer = api.get("/customers/export", params={"format": "jsonl"})
+    assert answer.text.count("\n") == 1
+    [line] = as_lines(answer)
+    for name in ("id", "customerNumber", "name", "name2", "notes", "preferences", "phone"):
+        assert line[name] == made[name]
+    assert (line["phoneVerified"], line["email"]) == (False, None)
+    assert line["createdAt"][:19] == made["createdAt"][:19]
+
+
+def test_an_export_is_whole_and_filtered(api: httpx.Client, other_tenant: TestTenant) -> None:
+    create_stub(other_tenant.client())
+    stubs = [create_stub(api)["id"] for _ in range(3)]
+    guest = create_guest(api)["id"]
+    api.delete(f"/customers/{guest}")
+    assert [row["id"] for row in as_csv(api.get("/customers/export"))] == [*stubs, guest]
+    for query, ids in (
+        ({"profileStatus": "stub"}, stubs),
+        ({"status": "inactive"}, [guest]),
+        ({"status": "blocked"}, []),
+    ):
+        answer = api.get("/customers/export", params=query)
+        assert [row["id"] for row in as_csv(answer)] == ids
+        assert answer.text.startswith("id,customerNumber,")
+        lines = as_lines(api.get("/customers/export", params=query | {"format": "jsonl"}))
+        assert [line["id"] for line in lines] == ids
+
+
+def test_an_export_is_a_file_and_in_the_trail(api: httpx.Client, tenant: TestTenant) -> None:
+    create_stub(api)
+    answer = tenant.client("auditor").get(
+        "/customers/export", params={"format": "jsonl", "profileStatus": "stub"}
+    )
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="customers.jsonl"'
+    assert answer.headers["Content-Type"].startswith("application/x-ndjson")
+    event = api.get("/audit", params={"limit": 1}).json()["items"][0]
+    assert (event["kind"], event["actorRole"]) == ("customers.exported", "auditor")
+    assert event["after"] == {"format": "jsonl", "filter": {"profile_status": "stub"}}
+
+
+def test_an_export_that_is_refused_is_not_in_the_trail(api: httpx.Client) -> None:
+    assert api.get("/customers/export", params={"search": "a"}).status_code == 422
+    assert api.get("/audit").json()["items"] == [] or all(
+        event["kind"] != "customers.exported" for event in api.get("/audit").json()["items"]
+    )
+
+
+def test_a_reader_who_leaves_leaves_nothing_behind(
+    fresh_server: Server, settings: Settings
+) -> None:
+    """Streams have a pool of two: a third one left open would wait for ever."""
+    with make_tenant(fresh_server) as tenant:
+        api = tenant.client()
+        for n in range(3):
+            batch = [
+                {
+                    "idempotencyKey": f"{n} {i}",
+                    "name": f"Amal {i}",
+                    "phone": f"+9689200{n}{i:03}",
+                    "notes": "n" * 5000,
+                    "preferences": {"p": "p" * 16_000},
+                }
+                for i in range(40)
+            ]
+            answer = api.post("/customers/batch", json={"rows": batch})
+            assert answer.status_code == 200, answer.text
+        for _ in range(5):
+            with api.stream("GET", "/customers/export") as answer:
+                assert answer.status_code == 200
+                next(answer.iter_raw())
+        assert len(as_csv(api.get("/customers/export"))) == 120
+        # Who reads slowly does not hold up who edits.
+        with api.stream("GET", "/customers/export") as answer:
+            next(answer.iter_raw())
+            assert create_guest(api)["customerNumber"] == "CUST-00121"
+        left = rows(
+            settings,
+            "select count(*) from pg_stat_activity where usename = 'crm_app'"
+            " and datname = current_database() and state <> 'idle' and query ilike 'copy%%'",
+        )
+        assert left == [(0,)]

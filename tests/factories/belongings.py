@@ -1,0 +1,164 @@
+"""What a tenant has, by kind, for requests that name it."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+import httpx
+
+from factories.addresses import add_address
+from factories.canaries import plant, plant_everywhere
+from factories.codes import new_mobile
+from factories.customers import create_guest, create_stub
+from factories.tenants import TestTenant
+
+PASSWORD = "a long password"
+CONTACTS_MAX = 120
+SUGGESTIONS = "org_customer_duplicates"
+
+Thing = Callable[[str], str]
+
+
+def fresh_word() -> str:
+    return f"probe-{secrets.token_hex(6)}"
+
+
+def fresh_email() -> str:
+    return f"{fresh_word()}@example.com"
+
+
+def nobody() -> Thing:
+    """What could exist and does not; the same thing for the same kind."""
+    made: dict[str, str] = {}
+
+    def thing(kind: str) -> str:
+        if kind == "fresh":
+            return fresh_word()
+        if kind not in made:
+            plain = {"number": lambda: "NOB-00001", "phone": new_mobile}
+            emails = dict.fromkeys(("email", "staff_email"), fresh_email)
+            made[kind] = (plain | emails).get(kind, lambda: str(uuid4()))()
+        return made[kind]
+
+    return thing
+
+
+@dataclass
+class Belongings:
+    """Makes things of one tenant, and keeps some."""
+
+    tenant: TestTenant
+    staff_email: str
+    member: str
+    mark: str  # in every name of its customers
+    kept: dict[str, str] = field(default_factory=dict)
+    planted: set[str] = field(default_factory=set)
+    contacts: Iterator[tuple[str, str]] = field(default_factory=lambda: iter(()))
+
+    @property
+    def client(self) -> httpx.Client:
+        return self.tenant.client("owner")
+
+    def signed_in(self) -> httpx.Client:
+        """A new session of the tenant's member of staff."""
+        with self.tenant.server.client() as anonymous:
+            answer = anonymous.post(
+                "/auth/login", json={"email": self.staff_email, "password": PASSWORD}
+            )
+        assert answer.status_code == 200, answer.text
+        return self.tenant.stack.enter_context(self.tenant.server.client(answer.json()["token"]))
+
+    def new(self) -> Thing:
+        """Things made when they are asked for; the same thing for the same kind."""
+        made: dict[str, str] = {}
+
+        def thing(kind: str) -> str:
+            if kind == "fresh":
+                return fresh_word()
+            if kind not in made:
+                made[kind] = self._make(kind, thing)
+            return made[kind]
+
+        return thing
+
+    def _make(self, kind: str, thing: Thing) -> str:
+        match kind:
+            case "customer" | "other_customer":
+                return str(create_stub(self.client, name=f"{self.mark} {fresh_word()}")["id"])
+            case "guest":
+                return str(create_guest(self.client)["id"])
+            case "number":
+                return str(create_guest(self.client)["customerNumber"])
+            case "address":
+                return add_address(self.client, f"/customers/{thing('customer')}/addresses")
+            case "phone":
+                return new_mobile()
+            case "email":
+                return fresh_email()
+            case "staff_email":
+                return self.staff_email
+            case "member":
+                return self.member
+            case "suggestion":
+                planter = plant(self.tenant.server.settings, self.tenant.id, [SUGGESTIONS])
+                return str(planter.rows[SUGGESTIONS]["id"])
+            case "session":
+                with self.signed_in() as client:
+                    sessions = client.get("/auth/sessions").json()["items"]
+                return str(next(s["id"] for s in sessions if s["current"]))
+            case "key":
+                return self._post("/keys", {"name": "A till", "role": "pos"})["id"]
+            case "team":
+                return self._post("/teams", {"name": fresh_word()})["id"]
+            case "merge":
+                both = {"sourceId": thing("customer"), "targetId": thing("other_customer")}
+                return self._post("/customers/merge", both)["id"]
+        raise AssertionError(f"Say here how a {kind} is made.")
+
+    def _post(self, path: str, body: dict[str, str]) -> dict[str, str]:
+        answer = self.client.post(path, json=body)
+        assert answer.status_code in {200, 201}, answer.text
+        found = answer.json()
+        return found.get("merge", found)  # type: ignore[no-any-return]
+
+    def keep(self) -> None:
+        """One thing of each kind, contacts to give away, and a row in every other table."""
+        self.new()("merge")
+        merged = self.new()
+        self.kept["merge"] = merged("merge")
+        thing = self.new()
+        for kind in (
+            "customer", "other_customer", "guest", "number", "address",
+            "member", "suggestion", "session", "key", "team",
+        ):  # fmt: skip
+            self.kept[kind] = thing(kind)
+        contacts = [(new_mobile(), fresh_email()) for _ in range(CONTACTS_MAX)]
+        for number, (phone, email) in enumerate(contacts):
+            create_stub(self.client, name=f"{self.mark} {number}", phone=phone, email=email)
+        self.contacts = iter(contacts)
+        rows = plant_everywhere(self.tenant.server.settings, self.tenant.id).ids()
+        self.planted = {row_id for ids in rows.values() for row_id in ids}
+
+    def theirs(self) -> Thing:
+        """What this tenant keeps. A phone is given once: who sends one may then have it too."""
+        contact: list[str] = []
+
+        def thing(kind: str) -> str:
+            if kind == "fresh":
+                return fresh_word()
+            if kind in {"phone", "email"}:
+                if not contact:
+                    contact.extend(next(self.contacts))
+                return contact[kind == "email"]
+            return self.staff_email if kind == "staff_email" else self.kept[kind]
+
+        return thing
+
+    def ids(self) -> set[str]:
+        return self.planted | {kept for kept in self.kept.values() if len(kept) == 36}
+
+
+def furnish(tenant: TestTenant, mark: str) -> Belongings:
+    email = f"{secrets.token_hex(4)}@staff.example"
+    return Belongings(tenant, email, str(tenant.member("owner", email=email).id), mark)
