@@ -25,7 +25,7 @@ types: $(READY)
 	@$(BIN)/mypy
 
 contracts: $(READY)
-	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/lint-imports --no-cache --no-logo
 
 check: lint types contracts test
 

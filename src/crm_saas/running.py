@@ -39,6 +39,7 @@ def up(*, host: str, port: int) -> None:
             access_log=False,
             log_config=None,
             server_header=False,
+            proxy_headers=False,  # CRM_TRUSTED_PROXIES says who is believed (kit/requests.py)
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     click.echo("Stopped.")
@@ -83,6 +84,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
 

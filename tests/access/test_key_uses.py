@@ -1,9 +1,8 @@
 """When a key was last used shows, without a write on each request."""
 
+from crm_saas.kit.settings import Settings
 from factories.servers import run_server
 from factories.tenants import make_tenant
-
-from crm_saas.kit.settings import Settings
 
 
 def test_the_last_use_is_written_when_the_process_stops(settings: Settings) -> None:

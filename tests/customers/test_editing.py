@@ -30,7 +30,9 @@ def test_two_editors_of_one_version(api: httpx.Client) -> None:
     assert api.patch(path, json={"notes": "third"}).status_code == 200
 
 
-@pytest.mark.parametrize("etag", ["garbage", '"', 'W/"1"', '""', '"99999999999999999999"', "1", ","])
+@pytest.mark.parametrize(
+    "etag", ["garbage", '"', 'W/"1"', '""', '"99999999999999999999"', "1", ","]
+)
 def test_an_etag_of_another_form_matches_nothing(api: httpx.Client, etag: str) -> None:
     path = path_of(create_stub(api))
     for method, body in (("PATCH", {"notes": "x"}), ("DELETE", None)):

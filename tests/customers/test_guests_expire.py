@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from crm_saas import operator
+from crm_saas.customers.tasks import expire_guests_everywhere
+from crm_saas.kit.db import Database
 from factories.customers import create_guest, create_stub
 from factories.database import as_role, rows
 from factories.servers import Server
 from factories.tenants import make_tenant
-
-from crm_saas import operator
-from crm_saas.customers.tasks import expire_guests_everywhere
-from crm_saas.kit.db import Database
 
 
 def test_expired_guests_become_inactive_and_keep_their_numbers(

@@ -180,7 +180,9 @@ def test_search_pages_hold_everybody_once(api: httpx.Client) -> None:
     assert items(api, search="salma", status="blocked") == []
 
 
-@pytest.mark.parametrize("search", ["%", "_", "\\", "'", '"', "%%%", "a%b", "()", "*", "\u202e", "😀"])
+@pytest.mark.parametrize(
+    "search", ["%", "_", "\\", "'", '"', "%%%", "a%b", "()", "*", "\u202e", "😀"]
+)
 def test_signs_in_a_search_are_only_signs(api: httpx.Client, search: str) -> None:
     create_stub(api, name="Amal")
     assert items(api, search=search) == [], search

@@ -67,11 +67,9 @@ def test_a_hundred_tills_and_one_phone(tenant: TestTenant) -> None:
 
 
 def test_fifty_creations_of_one_phone_are_one(tenant: TestTenant) -> None:
-    till, phone = tenant.client("pos"), new_phone()
+    till, body = tenant.client("pos"), {"name": "Amal", "phone": new_phone()}
     with ThreadPoolExecutor(50) as pool:
-        answers = list(
-            pool.map(lambda _: till.post("/customers", json={"name": "A", "phone": phone}), range(50))
-        )
+        answers = list(pool.map(lambda _: till.post("/customers", json=body), range(50)))
     assert Counter(answer.status_code for answer in answers) == {201: 1, 409: 49}
     assert _numbers(tenant) == ["CUST-00001"]
 
@@ -101,6 +99,35 @@ def test_phones_swapped_and_claimed_at_once_are_never_a_500(tenant: TestTenant) 
             [None, phones[0]],
             [phones[1], None],
         )
+
+
+def test_of_twenty_editors_of_one_version_one_wins(tenant: TestTenant) -> None:
+    api = tenant.client("manager")
+    path = f"/customers/{create_stub(api)['id']}"
+
+    def edit(number: int) -> int:
+        headers = {"If-Match": '"1"'}
+        return api.patch(path, json={"notes": f"by {number}"}, headers=headers).status_code
+
+    with ThreadPoolExecutor(20) as pool:
+        statuses = list(pool.map(edit, range(20)))
+    assert Counter(statuses) == {200: 1, 412: 19}
+    assert api.get(path).json()["notes"] == f"by {statuses.index(200)}"
+
+
+def test_one_proof_makes_one_customer(tenant: TestTenant) -> None:
+    till, phone = tenant.client("pos"), new_mobile()
+    code = send_code(tenant, phone)
+    proof = till.post("/customers/verify-otp", json={"phone": phone, "code": code}).json()
+    stubs = [create_stub(till)["id"] for _ in range(10)]
+
+    def upgrade(customer_id: str) -> int:
+        body = {"phone": phone, "verificationToken": proof["verificationToken"], "claimPhone": True}
+        return till.post(f"/customers/{customer_id}/upgrade", json=body).status_code
+
+    with ThreadPoolExecutor(10) as pool:
+        statuses = Counter(pool.map(upgrade, stubs))
+    assert statuses == {200: 1, 422: 9}
 
 
 def test_numbers_have_no_gap_after_rollbacks_and_a_crash(crashing: Crashing) -> None:

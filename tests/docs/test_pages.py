@@ -10,7 +10,7 @@ import pytest
 from crm_saas.cli import cli
 from factories.servers import Server
 from factories.tenants import TestTenant
-from shell_blocks import PAGES, ROOT, agrees, run, shell_blocks
+from shell_blocks import PAGES, ROOT, agrees, needs_shell, run, shell_blocks
 
 _MAKE_TARGETS = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 _ADDRESS = re.compile(r"\]\(([^)]+)\)")
@@ -64,6 +64,7 @@ def test_files_exist(page: Path) -> None:
         assert any((place / name).exists() for place in places), name
 
 
+@needs_shell
 def test_integrators_commands(server: Server, tenant: TestTenant, tmp_path: Path) -> None:
     tenant.client().post("/customers", json={"type": "guest"})  # so that there is a second page
     blocks = shell_blocks((ROOT / "docs/integrators.md").read_text())

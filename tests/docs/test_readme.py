@@ -11,7 +11,7 @@ import pytest
 from crm_saas.kit.settings import Settings
 from factories.servers import run_server
 from factories.tenants import make_tenant
-from shell_blocks import ROOT, agrees, run, section, shell_blocks
+from shell_blocks import ROOT, agrees, needs_shell, run, section, shell_blocks
 
 CODE_SECONDS_MAX = 30
 
@@ -41,6 +41,7 @@ def codes() -> Iterator[CodesInTheLog]:
     logger.removeHandler(handler)
 
 
+@needs_shell
 def test_tour(settings: Settings, codes: CodesInTheLog, tmp_path: Path) -> None:
     tour = section((ROOT / "README.md").read_text(), "A five-minute tour")
     names, *blocks = shell_blocks(tour)

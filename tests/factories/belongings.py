@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import httpx
 
+from crm_saas.onboarding.schemas import BATCH_ROWS_MAX
 from factories.addresses import add_address
 from factories.canaries import plant, plant_everywhere
 from factories.codes import new_mobile
@@ -14,7 +15,7 @@ from factories.customers import create_guest, create_stub
 from factories.tenants import TestTenant
 
 PASSWORD = "a long password"
-CONTACTS_MAX = 120
+CONTACTS_MAX = 200
 SUGGESTIONS = "org_customer_duplicates"
 
 Thing = Callable[[str], str]
@@ -83,44 +84,50 @@ class Belongings:
         return thing
 
     def _make(self, kind: str, thing: Thing) -> str:
-        match kind:
-            case "customer" | "other_customer":
-                return str(create_stub(self.client, name=f"{self.mark} {fresh_word()}")["id"])
-            case "guest":
-                return str(create_guest(self.client)["id"])
-            case "number":
-                return str(create_guest(self.client)["customerNumber"])
-            case "address":
-                return add_address(self.client, f"/customers/{thing('customer')}/addresses")
-            case "phone":
-                return new_mobile()
-            case "email":
-                return fresh_email()
-            case "staff_email":
-                return self.staff_email
-            case "member":
-                return self.member
-            case "suggestion":
-                planter = plant(self.tenant.server.settings, self.tenant.id, [SUGGESTIONS])
-                return str(planter.rows[SUGGESTIONS]["id"])
-            case "session":
-                with self.signed_in() as client:
-                    sessions = client.get("/auth/sessions").json()["items"]
-                return str(next(s["id"] for s in sessions if s["current"]))
-            case "key":
-                return self._post("/keys", {"name": "A till", "role": "pos"})["id"]
-            case "team":
-                return self._post("/teams", {"name": fresh_word()})["id"]
-            case "merge":
-                both = {"sourceId": thing("customer"), "targetId": thing("other_customer")}
-                return self._post("/customers/merge", both)["id"]
-        raise AssertionError(f"Say here how a {kind} is made.")
+        makers: dict[str, Callable[[], str]] = {
+            "customer": self._customer,
+            "other_customer": self._customer,
+            "guest": lambda: create_guest(self.client)["id"],
+            "number": lambda: create_guest(self.client)["customerNumber"],
+            # Where the plainest search around a point looks.
+            "address": lambda: add_address(
+                self.client,
+                f"/customers/{thing('customer')}/addresses",
+                latitude=-90,
+                longitude=-180,
+            ),
+            "phone": new_mobile,
+            "email": fresh_email,
+            "staff_email": lambda: self.staff_email,
+            "member": lambda: self.member,
+            "session": self._session,
+            "key": lambda: self._post("/keys", {"name": "A till", "role": "pos"}),
+            "team": lambda: self._post("/teams", {"name": fresh_word()}),
+            "merge": lambda: self._post(
+                "/customers/merge",
+                {"sourceId": thing("customer"), "targetId": thing("other_customer")},
+            ),
+            "suggestion": self._suggestion,
+        }
+        assert kind in makers, f"Say here how a {kind} is made."
+        return makers[kind]()
 
-    def _post(self, path: str, body: dict[str, str]) -> dict[str, str]:
+    def _customer(self) -> str:
+        return str(create_stub(self.client, name=f"{self.mark} {fresh_word()}")["id"])
+
+    def _session(self) -> str:
+        sessions = self.signed_in().get("/auth/sessions").json()["items"]
+        return str(next(s["id"] for s in sessions if s["current"]))
+
+    def _suggestion(self) -> str:
+        planter = plant(self.tenant.server.settings, self.tenant.id, [SUGGESTIONS])
+        return str(planter.rows[SUGGESTIONS]["id"])
+
+    def _post(self, path: str, body: dict[str, str]) -> str:
         answer = self.client.post(path, json=body)
         assert answer.status_code in {200, 201}, answer.text
         found = answer.json()
-        return found.get("merge", found)  # type: ignore[no-any-return]
+        return str(found.get("merge", found)["id"])
 
     def keep(self) -> None:
         """One thing of each kind, contacts to give away, and a row in every other table."""
@@ -134,11 +141,24 @@ class Belongings:
         ):  # fmt: skip
             self.kept[kind] = thing(kind)
         contacts = [(new_mobile(), fresh_email()) for _ in range(CONTACTS_MAX)]
-        for number, (phone, email) in enumerate(contacts):
-            create_stub(self.client, name=f"{self.mark} {number}", phone=phone, email=email)
+        for start in range(0, CONTACTS_MAX, BATCH_ROWS_MAX):
+            self._create(contacts[start : start + BATCH_ROWS_MAX])
         self.contacts = iter(contacts)
         rows = plant_everywhere(self.tenant.server.settings, self.tenant.id).ids()
         self.planted = {row_id for ids in rows.values() for row_id in ids}
+
+    def _create(self, contacts: list[tuple[str, str]]) -> None:
+        rows = [
+            {
+                "idempotencyKey": phone,
+                "name": f"{self.mark} {phone}",
+                "phone": phone,
+                "email": email,
+            }
+            for phone, email in contacts
+        ]
+        answer = self.client.post("/customers/batch", json={"rows": rows})
+        assert {o["outcome"] for o in answer.json()["outcomes"]} == {"created"}, answer.text
 
     def theirs(self) -> Thing:
         """What this tenant keeps. A phone is given once: who sends one may then have it too."""

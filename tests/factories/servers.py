@@ -35,6 +35,7 @@ def run_server(settings: Settings, *, with_worker: bool = False) -> Iterator[Ser
         create_app(settings, with_worker=with_worker),
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=5,
     )
     running = _Server(config)

@@ -55,9 +55,7 @@ def refused(answer: httpx.Response, *statuses: int) -> dict[str, Any]:
     ["tenantOrgId", "tenant_org_id", "customerNumber", "phoneVerified", "loyaltyPoints",
      "profileStatus", "status", "id", "createdAt", "identityVerified", "customerSince", "version"],
 )  # fmt: skip
-def test_fields_that_are_not_the_callers_are_refused_by_name(
-    api: httpx.Client, name: str
-) -> None:
+def test_fields_that_are_not_the_callers_are_refused_by_name(api: httpx.Client, name: str) -> None:
     body = {"name": "Amal", "phone": new_phone(), name: "x"}
     for method, path in (
         ("POST", "/customers"),

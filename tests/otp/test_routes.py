@@ -11,8 +11,6 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from otp import twilio_stand_in as twilio
-from otp.twilio_stand_in import TwilioStandIn
 
 from crm_saas.kit.db import Database
 from crm_saas.kit.settings import Settings
@@ -22,6 +20,8 @@ from factories.codes import new_mobile, send_code, wrong
 from factories.customers import create_guest, create_stub
 from factories.servers import Server, run_server
 from factories.tenants import TestTenant, make_tenant
+from otp import twilio_stand_in as twilio
+from otp.twilio_stand_in import TwilioStandIn
 
 CODE = re.compile(r"\b\d{6}\b")
 

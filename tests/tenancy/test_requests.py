@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import httpx
 import psycopg
 import pytest
 
+from crm_saas.kit.settings import Settings
+from factories.codes import new_mobile
 from factories.customers import create_guest, new_phone
 from factories.database import as_role, rows
-from factories.servers import Server
+from factories.servers import Server, run_server
 from factories.tenants import TestTenant, make_tenant
 
 FAILS = "raise unique_violation using message = 'at commit'"
@@ -131,3 +134,42 @@ def test_without_a_credential_nothing_is_served(server: Server) -> None:
             assert answer.status_code == 401
             assert answer.headers["WWW-Authenticate"] == "Bearer"
     assert httpx.get(f"{server.url}/health/ready").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "address"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("198.51.100.1, 203.0.113.9", "203.0.113.9"),
+        ("198.51.100.1, 203.0.113.9, 127.0.0.1", "203.0.113.9"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("made up", "127.0.0.1"),
+        ("198.51.100.1, unknown", "127.0.0.1"),
+        ("", "127.0.0.1"),
+    ],
+)
+def test_a_trusted_proxy_says_who_asks(proxied: TestTenant, forwarded: str, address: str) -> None:
+    device = proxied.client("publishable")
+    headers = {"X-Forwarded-For": forwarded}
+    body = {"phone": new_mobile()}
+    sent = device.post("/customers/send-otp", json=body, headers=headers)
+    assert sent.status_code == 202, sent.text
+    owner = proxied.client("owner")
+    create_guest(owner)
+    owner.headers["X-Forwarded-For"] = forwarded
+    create_guest(owner)
+    assert owner.get("/audit").json()["items"][0]["address"] == address
+
+
+def test_nobody_else_says_who_asks(tenant: TestTenant) -> None:
+    owner = tenant.client("owner")
+    owner.post("/customers", json={"type": "guest"}, headers={"X-Forwarded-For": "203.0.113.9"})
+    assert owner.get("/audit").json()["items"][0]["address"] == "127.0.0.1"
+
+
+@pytest.fixture(scope="module")
+def proxied(shared_settings: Settings) -> Iterator[TestTenant]:
+    """Behind a proxy on this machine."""
+    settings = replace(shared_settings, trusted_proxies="127.0.0.0/8")
+    with run_server(settings) as server, make_tenant(server) as made:
+        yield made

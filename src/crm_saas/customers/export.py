@@ -159,8 +159,10 @@ def _shown(context: Context) -> dict[str, ColumnElement[Any]]:
 
 
 def _guard(column: Any) -> ColumnElement[str]:
-    """An apostrophe before what a spreadsheet would run as a formula (OWASP, CSV injection), full-width
-    signs among it."""
+    """An apostrophe before what a spreadsheet would run as a formula (OWASP, CSV injection).
+
+    Full-width signs are among it: spreadsheets read them as their narrow twins.
+    """
     value = cast(column, Text)
     return case(
         (value.op("~")(literal("^[=+@＝＋－＠\t\r\n-]")), literal("'").concat(value)), else_=value

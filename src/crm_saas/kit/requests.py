@@ -79,16 +79,21 @@ class RequestLog:
             return None
         address = client[0]
         forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")
-        while self._is_proxy(address) and forwarded and forwarded[-1].strip():
+        while self._is_proxy(address) and forwarded and _parsed(forwarded[-1]):
             address = forwarded.pop().strip()
-        return address[:45]
+        return address
 
     def _is_proxy(self, address: str) -> bool:
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self._proxies)
+        parsed = _parsed(address)
+        return parsed is not None and any(parsed in network for network in self._proxies)
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """None for what is no address: a proxy may forward `unknown`, or what a client made up."""
+    try:
+        return ipaddress.ip_address(address.strip())
+    except ValueError:
+        return None
 
 
 def _request_id(headers: dict[bytes, bytes]) -> str:

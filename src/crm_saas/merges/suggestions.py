@@ -67,7 +67,7 @@ async def find_duplicates(context: Context, customer: Customer) -> list[UUID]:
     stale = [
         row_id
         for c, row_id in open_pairs.items()
-        if c in settled or (c in scored and c not in likely)
+        if c in settled or (c in scored and scored[c].score < SCORE_MIN)
     ]
     changed = await _drop(context, stale)
     changed += await _keep(context, customer.id, {c: scored[c] for c in likely})

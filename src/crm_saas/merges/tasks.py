@@ -16,7 +16,8 @@ _COMPARED = frozenset(
 
 async def suggest_later(context: Context, event: Event) -> None:
     """Handles events of customers; those that changed nothing comparable cost no job."""
-    if event.customer_id and _COMPARED & (event.after or {}).keys():
+    before, after = event.before or {}, event.after or {}
+    if any(before.get(name) or after.get(name) for name in _COMPARED):
         await look_later(context, event)
 
 
