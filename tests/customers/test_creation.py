@@ -137,6 +137,13 @@ def test_names_are_composed_one_way(
     assert tuple(made[name] for name in names) == shown
 
 
+@pytest.mark.parametrize("name", ["", " ", "\u200b", "...", "a\u0001b", "a\u001b[0m", "x" * 201])
+def test_a_name_that_is_none(api: httpx.Client, name: str) -> None:
+    answer = api.post("/customers", json={"name": name, "phone": new_phone()})
+    assert answer.status_code == 422
+    assert fields(answer) == {"name"}
+
+
 def test_a_guest_grows_to_a_stub_and_on(tenant: TestTenant, api: httpx.Client) -> None:
     guest, phone = create_guest(api), new_mobile()
     path = f"/customers/{guest['id']}/upgrade"

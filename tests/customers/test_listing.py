@@ -137,6 +137,12 @@ def test_each_filter_keeps_and_drops(api: httpx.Client, tenant: TestTenant) -> N
         assert items(api, **{name: value}) == [], name
 
 
+def test_an_email_is_found_however_its_domain_is_written(api: httpx.Client) -> None:
+    made = create_stub(api, email="amal@münchen.example")
+    for email in ("amal@münchen.example", "AMAL@xn--mnchen-3ya.example"):
+        assert [c["id"] for c in items(api, email=email)] == [made["id"]]
+
+
 def test_a_total_only_when_asked_for(api: httpx.Client) -> None:
     for _ in range(3):
         create_guest(api)

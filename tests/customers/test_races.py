@@ -9,6 +9,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -21,11 +22,12 @@ from crm_saas.kit.schema import migrate, owner_connection
 from crm_saas.kit.settings import Settings
 from factories.codes import new_mobile, send_code
 from factories.customers import create_stub, new_phone
-from factories.database import rows
+from factories.database import as_role, rows
 from factories.servers import Server, run_server
 from factories.tenants import TestTenant, make_tenant
 
 TRIES_MAX = 50
+POLLS_MAX = 5000
 
 
 @dataclass
@@ -57,8 +59,9 @@ def test_a_hundred_tills_and_one_phone(tenant: TestTenant) -> None:
         body = {"name": f"Till {number}", "phone": phone}
         return till.post("/customers/find-or-create", json=body)
 
-    with ThreadPoolExecutor(100) as pool:
-        answers = list(pool.map(find_or_create, range(100)))
+    with ThreadPoolExecutor(100) as pool, _waiting_for_a_number(tenant):
+        racing = [pool.submit(find_or_create, number) for number in range(100)]
+    answers = [answer.result() for answer in racing]
     assert Counter(answer.status_code for answer in answers) == {201: 1, 200: 99}
     outcomes = Counter(answer.json()["outcome"] for answer in answers)
     assert outcomes == {"created": 1, "matched": 99}
@@ -196,6 +199,25 @@ def test_what_was_acknowledged_is_there_after_a_crash(crashing: Crashing) -> Non
         assert len(acknowledged) >= 50
         assert acknowledged <= {row[0] for row in kept}
         assert till.get("/customers?limit=1").status_code == 200
+
+
+@contextmanager
+def _waiting_for_a_number(tenant: TestTenant) -> Iterator[None]:
+    """Goes on when creations, or whoever waits for them, have queued up: they do race."""
+    with as_role(tenant.server.settings) as blocker, blocker.transaction():
+        blocker.execute(
+            "select from org_number_counters where tenant_org_id = %s for update", [tenant.id]
+        )
+        yield
+        for _ in range(POLLS_MAX):
+            found = blocker.execute(
+                "select count(*) from pg_stat_activity"
+                " where wait_event_type = 'Lock' and usename = 'crm_app'"
+                " and datname = current_database()"
+            ).fetchone()
+            if found and found[0] >= 5:
+                break
+            blocker.execute("select pg_stat_clear_snapshot()")
 
 
 class _failing_commits:  # noqa: N801 - reads as a word where it is used

@@ -1,5 +1,6 @@
 """What a tenant has, by kind, for requests that name it."""
 
+import itertools
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,7 +11,6 @@ import httpx
 from crm_saas.onboarding.schemas import BATCH_ROWS_MAX
 from factories.addresses import add_address
 from factories.canaries import plant, plant_everywhere
-from factories.codes import new_mobile
 from factories.customers import create_guest, create_stub
 from factories.tenants import TestTenant
 
@@ -19,6 +19,14 @@ CONTACTS_MAX = 200
 SUGGESTIONS = "org_customer_duplicates"
 
 Thing = Callable[[str], str]
+
+
+_NUMBERS = itertools.count(1)
+
+
+def new_mobile() -> str:
+    """Never the same twice, and far from the last: a block of numbers has a budget of its own."""
+    return f"+9689{2_000_000 + next(_NUMBERS) * 999_983 % 7_900_000}"
 
 
 def fresh_word() -> str:

@@ -188,6 +188,7 @@ def test_a_body_has_a_size_whether_or_not_it_tells(api: httpx.Client) -> None:
         ("/customers?status=gone", "status"),
         ("/customers?assignedTo=me", "assignedTo"),
         ("/customers?phone=12", "phone"),
+        ("/customers?email=nobody", "email"),
         ("/customers?phoneVerified=1e0", "phoneVerified"),
         ("/customers?createdFrom=yesterday", "createdFrom"),
         ("/customers?createdFrom=2026-01-01T00:00:00", "createdFrom"),

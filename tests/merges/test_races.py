@@ -6,11 +6,13 @@ from threading import Barrier
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from factories.addresses import add_address
 from factories.codes import new_mobile, send_code
-from factories.customers import create_stub, new_phone
+from factories.customers import create_guest, create_stub, new_phone
+from factories.database import as_role
 from factories.merges import addresses_of, ask, merge, read
 from factories.tenants import TestTenant
 
@@ -40,16 +42,20 @@ def survivors(api: httpx.Client, *customers: Any) -> set[str]:
     return {read(api, customer)["id"] for customer in customers}
 
 
-def test_a_into_b_while_b_into_a(api: httpx.Client, tenant: TestTenant) -> None:
+@pytest.mark.parametrize("create", [create_stub, create_guest])
+def test_a_into_b_while_b_into_a(
+    api: httpx.Client, tenant: TestTenant, create: Callable[[httpx.Client], dict[str, Any]]
+) -> None:
+    """Guests have no phone whose lock would keep the two apart."""
     for _ in range(ROUNDS):
-        one, two = (create_stub(api) for _ in range(2))
+        one, two = (create(api) for _ in range(2))
         answers = at_once(tenant, [merging(one, two), merging(two, one)])
         assert sorted(answer.status_code for answer in answers) == [201, 409]
         (survivor,) = survivors(api, one, two)
         done = next(a.json() for a in answers if a.status_code == 201)
         refused = next(a.json() for a in answers if a.status_code == 409)
         assert survivor == done["targetId"] == refused["customerId"]
-        for customer in (one, two):
+        for customer in (one, two) if one["phone"] else ():
             found = api.get("/customers", params={"phone": customer["phone"]}).json()["items"]
             assert [c["id"] for c in found] == [survivor]
 
@@ -172,3 +178,27 @@ def test_tills_meanwhile_find_the_living(api: httpx.Client, tenant: TestTenant) 
         for answer in found:
             assert answer.json()["outcome"] == "matched"
             assert answer.json()["customer"]["status"] == "active"
+
+
+def test_waits_for_a_till_that_looks_for_one_of_the_phones(
+    api: httpx.Client, tenant: TestTenant
+) -> None:
+    """Or the till would read the holder before the merge and the customer after it."""
+    source, target = create_stub(api), create_stub(api)
+    claim = f"{tenant.id}|phone|{source['phone']}"
+    with as_role(tenant.server.settings) as till, ThreadPoolExecutor(1) as pool:
+        with till.transaction():
+            till.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [claim])
+            merging = pool.submit(ask, api, source, target)
+            while not merging.done() and not _somebody_waits(till):
+                pass
+            assert not merging.done()
+        assert merging.result().status_code == 201
+
+
+def _somebody_waits(connection: psycopg.Connection[Any]) -> bool:
+    found = connection.execute(
+        "select from pg_locks l join pg_database d on d.oid = l.database"
+        " where l.locktype = 'advisory' and not l.granted and d.datname = current_database()"
+    )
+    return found.fetchone() is not None

@@ -78,6 +78,8 @@ def read_phone(text: str, region: str) -> str:
 
 def _name(value: str) -> str:
     name = unicodedata.normalize("NFC", " ".join(value.split()))
+    if any(unicodedata.category(c) == "Cc" for c in name):
+        raise ValueError("must not contain control characters")
     if not any(unicodedata.category(c)[0] in "LNSM" for c in name):
         raise ValueError("must contain at least one letter")
     return name

@@ -14,7 +14,7 @@ from crm_saas.customers.models import Customer, Identifier
 from crm_saas.customers.queries import is_number
 from crm_saas.customers.schemas import CompanySize, CustomerType, Lifecycle, ProfileStatus, Status
 from crm_saas.kit.context import Context
-from crm_saas.kit.emails import email_key
+from crm_saas.kit.emails import InvalidEmail, email_key, parse_email
 from crm_saas.kit.errors import InvalidInput
 from crm_saas.kit.phones import InvalidPhone, parse_phone
 from crm_saas.kit.queries import with_zone
@@ -112,10 +112,10 @@ def _held_by(context: Context, kind: str, value: str) -> ColumnElement[bool]:
         key = (
             parse_phone(value, context.tenant.default_region)
             if kind == "phone"
-            else email_key(value)
+            else email_key(parse_email(value))
         )
-    except InvalidPhone as error:
-        raise InvalidInput.of("phone", error.reason) from error
+    except (InvalidPhone, InvalidEmail) as error:
+        raise InvalidInput.of(kind, error.reason) from error
     return Customer.id.in_(
         select(Identifier.customer_id).where(
             Identifier.tenant_org_id == context.tenant.id,

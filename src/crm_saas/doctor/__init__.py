@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 import psycopg
+from sqlalchemy.exc import DBAPIError
 
 from crm_saas.doctor.canary import CHECK as CANARY
 from crm_saas.doctor.checks import PLATFORM, Check
@@ -45,6 +46,8 @@ async def _start(settings: Settings) -> Finding:
         await refuse_unsafe_role(database)
     except UnsafeDatabase as error:
         return Finding(name, False, str(error))
+    except DBAPIError as error:
+        return Finding(name, False, f"The application cannot connect: {error.orig}")
     finally:
         await database.close()
     return Finding(name, True, "The application would start with its role.")
@@ -54,7 +57,12 @@ def _examine(settings: Settings) -> Iterator[Finding]:
     with owner_connection(settings) as owner:
         for check in CHECKS:
             yield from _findings(check, owner)
-    with psycopg.connect(settings.url(PLATFORM), connect_timeout=10) as platform:
+    try:
+        platform = psycopg.connect(settings.url(PLATFORM), connect_timeout=10)
+    except psycopg.OperationalError as error:
+        yield Finding(CANARY.name, False, f"{PLATFORM} cannot connect: {error}")
+        return
+    with platform:
         yield from _findings(CANARY, platform)
 
 

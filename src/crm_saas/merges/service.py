@@ -50,23 +50,8 @@ async def merge_customers(
     refuse_blocked(await blockers_of(context, pair))
     source, target = pair
     sides = decide(source, target, choices)
-    columns = survivor_columns(source, target, sides)
     now = datetime.now(UTC)
-    kept = Manifest(
-        # The source first: of one phone only one living customer may be the holder.
-        source=await _change(
-            context, source, {"status": "merged", "merged_into": target.id, "merged_at": now}
-        ),
-        target=await _change(context, target, columns),
-        claims=await _move_claims(context, source.id, target.id),
-        moved={
-            move.name: await moves.move_rows(
-                context, move, source_id=source.id, target_id=target.id
-            )
-            for move in moves.moving()
-        },
-        pair=await _decide_suggestion(context, source.id, target.id, now),
-    )
+    kept = await _move_everything(context, pair, survivor_columns(source, target, sides), now)
     merge = Merge(
         tenant_org_id=context.tenant.id,
         id=new_id(),
@@ -85,6 +70,26 @@ async def merge_customers(
     await context.session.flush()
     await _record(context, merge, pair, kept)
     return merge, pair
+
+
+async def _move_everything(
+    context: Context, pair: queries.Pair, columns: dict[str, Any], now: datetime
+) -> Manifest:
+    """The source first: of one phone only one living customer may be the holder."""
+    source, target = pair
+    merged = {"status": "merged", "merged_into": target.id, "merged_at": now}
+    return Manifest(
+        source=await _change(context, source, merged),
+        target=await _change(context, target, columns),
+        claims=await _move_claims(context, source.id, target.id),
+        moved={
+            move.name: await moves.move_rows(
+                context, move, source_id=source.id, target_id=target.id
+            )
+            for move in moves.moving()
+        },
+        pair=await _decide_suggestion(context, source.id, target.id, now),
+    )
 
 
 def undo_days(context: Context) -> int:

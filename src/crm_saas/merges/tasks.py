@@ -7,7 +7,7 @@ from crm_saas.customers.queries import find_customer
 from crm_saas.kit.context import Context
 from crm_saas.kit.events import Event
 from crm_saas.kit.jobs import Job, enqueue
-from crm_saas.merges import suggestions
+from crm_saas.merges import finding
 
 _COMPARED = frozenset(
     {"name", "name2", "first_name", "phone", "email", "date_of_birth", "company_name"}
@@ -30,7 +30,7 @@ async def look_later(context: Context, event: Event) -> None:
 async def find_duplicates(context: Context, customer_id: UUID) -> None:
     customer = await find_customer(context, Customer.id == customer_id)
     if customer is not None and customer.status not in {"merged", "erased"}:
-        await suggestions.find_duplicates(context, customer)
+        await finding.find_duplicates(context, customer)
 
 
 JOBS = (Job(name="merges.find_duplicates", function=find_duplicates),)
