@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import click
 import msgspec
+import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from crm_saas import operator
@@ -45,8 +46,9 @@ def main() -> None:
         detail = error.detail if isinstance(error, Problem) else str(error)
         click.echo(f"crm-saas: {detail}", err=True)
         sys.exit(1)
-    except DBAPIError as error:
-        click.echo(f"crm-saas: the database refused: {error.orig}", err=True)
+    except (DBAPIError, psycopg.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        click.echo(f"crm-saas: the database refused: {cause}", err=True)
         sys.exit(1)
 
 

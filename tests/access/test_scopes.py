@@ -158,3 +158,18 @@ def test_an_auditor_sees_masked_contact_data_everywhere(tenant: TestTenant) -> N
         for secret in (first, second, first[4:], second[4:], mail):
             assert secret not in answer.text, url
         assert second in manager.get(url).text or url.endswith("/history"), url
+
+
+def test_others_customers_do_not_crowd_out_ones_own(tenant: TestTenant) -> None:
+    """The fragment index yields 200 candidates at the most: all of them must be one's own."""
+    manager, member = tenant.client("manager"), tenant.member("support")
+    for part in range(3):
+        batch = [
+            {"idempotencyKey": f"{part} {n}", "name": f"Salma {n}", "phone": new_phone()}
+            for n in range(70)
+        ]
+        assert manager.post("/customers/batch", json={"rows": batch}).status_code == 200
+    mine = create_stub(manager, name="Salma mine", assignedTo=str(member.id))
+    support = tenant.client("support", member=member.email)
+    found = support.get("/customers", params={"search": "alma"}).json()["items"]
+    assert [customer["id"] for customer in found] == [mine["id"]]

@@ -166,6 +166,20 @@ def test_numbers_have_no_gap_after_rollbacks_and_a_crash(crashing: Crashing) -> 
         assert _numbers(tenant) == [f"CUST-{n:05}" for n in range(1, made + 1)]
 
 
+def test_a_batch_row_that_fails_at_commit_spoils_no_other(crashing: Crashing) -> None:
+    names = ("Amal", "Doomed", "Badr")
+    batch = [
+        {"idempotencyKey": name, "name": name, "phone": new_phone(), "notes": "x"} for name in names
+    ]
+    with _failing_commits(crashing), make_tenant(crashing.server) as tenant:
+        till = tenant.client("pos")
+        for replayed in (False, True):
+            outcomes = till.post("/customers/batch", json={"rows": batch}).json()["outcomes"]
+            assert [o["outcome"] for o in outcomes] == ["created", "refused", "created"]
+            assert [o["replayed"] for o in outcomes] == [replayed, False, replayed]
+        assert _numbers(tenant) == ["CUST-00001", "CUST-00002"]
+
+
 def test_what_was_acknowledged_is_there_after_a_crash(crashing: Crashing) -> None:
     some_done, crashed = Event(), Event()
     done = itertools.count(1)

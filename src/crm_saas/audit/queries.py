@@ -1,5 +1,6 @@
 """Reading the trail (SPEC 1.7), newest first."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -24,7 +25,7 @@ async def list_events(
     *,
     limit: int,
     cursor: str | None,
-    customer_id: UUID | None = None,
+    customer_ids: Sequence[UUID] = (),
     kind: str | None = None,
     actor_id: UUID | None = None,
     at_from: datetime | None = None,
@@ -32,15 +33,15 @@ async def list_events(
 ) -> EventList:
     question = {
         "list": "events",
-        "customer": customer_id,
+        "customers": list(customer_ids),
         "kind": kind,
         "actor": actor_id,
         "from": at_from,
         "before": at_before,
     }
     query = select(Event).where(Event.tenant_org_id == context.tenant.id)
-    if customer_id is not None:
-        query = query.where(Event.customer_id == customer_id)
+    if customer_ids:
+        query = query.where(Event.customer_id.in_(customer_ids))
     if kind is not None:
         query = query.where(Event.kind == kind)
     if actor_id is not None:

@@ -29,7 +29,7 @@ async def read_audit_trail(
         limit=limit,
         cursor=cursor,
         kind=kind,
-        customer_id=customer_id,
+        customer_ids=[customer_id] if customer_id else (),
         actor_id=actor_id,
         at_from=at_from,
         at_before=at_before,

@@ -25,6 +25,7 @@ from crm_saas.customers.identifiers import (
 )
 from crm_saas.customers.models import Customer
 from crm_saas.customers.phone_claims import VerifiedPhone, release_phone, verified_columns
+from crm_saas.customers.queries import access_customer
 from crm_saas.customers.schemas import CustomerFields, ProfileStatus
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import FieldError
@@ -35,6 +36,9 @@ from crm_saas.kit.problems import invalid_input
 TABLE = "org_customers_mst"
 IDENTIFIERS = "org_customer_identifiers"
 GUEST_LIFETIME_DAYS = 30
+_CLAIMED = ("phone", "email_key")
+# The platform-wide person is no tenant's business.
+_UNRECORDED = frozenset({"person_id"})
 _ORDER: dict[str, int] = {"guest": 0, "stub": 1, "full": 2}
 
 
@@ -131,6 +135,20 @@ async def insert_customer(
     return customer
 
 
+async def access_to_change(context: Context, customer_id: UUID, sent: CustomerFields) -> Customer:
+    """The customer, locked for what was sent: phones and e-mails first, as everywhere.
+
+    Raises CustomerNotFound and InvalidInput.
+    """
+    columns = read_fields(context.tenant, sent)
+    if not columns.keys().isdisjoint(_CLAIMED):
+        seen = await access_customer(context, customer_id)
+        own = {name: getattr(seen, name) for name in _CLAIMED}
+        claims = claims_of(**own) + claims_of(**{name: columns.get(name) for name in _CLAIMED})
+        await lock_claims(context, claims)
+    return await access_customer(context, customer_id, lock=True)
+
+
 async def upgrade_customer(
     context: Context,
     customer: Customer,
@@ -208,7 +226,7 @@ async def apply_changes(
         subject=(TABLE, customer.id),
         customer_id=customer.id,
         before=old,
-        after=new,
+        after={name: value for name, value in new.items() if name not in _UNRECORDED},
         rows={IDENTIFIERS: rows},
     )
 

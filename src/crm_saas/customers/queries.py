@@ -58,6 +58,16 @@ def is_number(text: str) -> ColumnElement[bool]:
     return Customer.number_norm == fold_text(text)
 
 
+async def former_customers(context: Context, survivor_id: UUID) -> list[UUID]:
+    """The ids that answer with this customer."""
+    rows = await context.session.scalars(
+        select(Customer.id).where(
+            Customer.tenant_org_id == context.tenant.id, Customer.merged_into == survivor_id
+        )
+    )
+    return list(rows)
+
+
 async def customer_statistics(context: Context) -> Statistics:
     """One pass over the tenant's living customers, as far as the actor sees them."""
     now = datetime.now(UTC)

@@ -9,6 +9,7 @@ from litestar.response import Stream
 from crm_saas.audit.queries import list_events
 from crm_saas.audit.schemas import EventList
 from crm_saas.customers import editing, export, listing
+from crm_saas.customers.creation import access_to_change
 from crm_saas.customers.errors import CustomerBlocked, EmailTaken, PhoneTaken
 from crm_saas.customers.filters import CustomerFilter, SortField
 from crm_saas.customers.models import Customer
@@ -18,6 +19,7 @@ from crm_saas.customers.queries import (
     access_customer,
     access_merged,
     customer_statistics,
+    former_customers,
     is_number,
 )
 from crm_saas.customers.schemas import (
@@ -135,7 +137,7 @@ async def edit_customer(
     verified = await prove_phone(
         context, data.phone, data.otp_code, data.verification_token, purpose="phone_change"
     )
-    customer = await access_customer(context, customer_id, lock=True)
+    customer = await access_to_change(context, customer_id, data)
     require_match(customer, if_match)
     await editing.edit_customer(
         context, customer, data, verified=verified, claim_phone=data.claim_phone
@@ -210,9 +212,10 @@ async def read_customer_history(
     limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = None,
 ) -> EventList:
-    """What happened to the customer, newest first."""
+    """What happened to the customer and to those merged into it, newest first."""
     customer = await access_customer(context, customer_id)
-    return await list_events(context, limit=limit, cursor=cursor, customer_id=customer.id)
+    whose = [customer.id, *await former_customers(context, customer.id)]
+    return await list_events(context, limit=limit, cursor=cursor, customer_ids=whose)
 
 
 def answer(

@@ -10,13 +10,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from crm_saas.customers.folding import fold_text
 from crm_saas.customers.models import Customer
+from crm_saas.customers.queries import former_customers
 from crm_saas.customers.similarity import Profile, Suggestion, score_pair
 from crm_saas.kit.context import Context
 from crm_saas.kit.events import record
 from crm_saas.kit.ids import new_id
 from crm_saas.merges.manifest import CUSTOMERS
 from crm_saas.merges.models import DUPLICATES, Duplicate
-from crm_saas.merges.queries import former_customers
 from crm_saas.merges.suggestions import LIVING, PARTNERS_MAX
 
 # Any one good ground is enough: the same full name, phones that end alike, one e-mail name.

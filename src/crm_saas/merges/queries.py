@@ -67,16 +67,6 @@ def _both(found: Sequence[Customer | None], source_id: UUID, target_id: UUID) ->
     return Pair(customers[source_id], customers[target_id])
 
 
-async def former_customers(context: Context, survivor_id: UUID) -> list[UUID]:
-    """The ids that answer with this customer."""
-    rows = await context.session.scalars(
-        select(Customer.id).where(
-            Customer.tenant_org_id == context.tenant.id, Customer.merged_into == survivor_id
-        )
-    )
-    return list(rows)
-
-
 async def lock_former(context: Context, customer_ids: Collection[UUID]) -> None:
     """Locks customers merged earlier; before their survivors, as `access_customer` does."""
     if customer_ids:

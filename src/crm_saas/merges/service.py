@@ -13,6 +13,7 @@ from sqlalchemy import func, select, update
 
 from crm_saas.customers.identifiers import lock_claims
 from crm_saas.customers.models import Customer, Identifier
+from crm_saas.customers.queries import former_customers
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import Conflict, InvalidInput
 from crm_saas.kit.events import plain, record
@@ -153,7 +154,7 @@ def refuse_blocked(blockers: list[Blocker]) -> None:
 async def _lock(context: Context, source_id: UUID, target_id: UUID) -> queries.Pair:
     held = await queries.claims_held(context, source_id, target_id)
     await lock_claims(context, held)
-    await queries.lock_former(context, await queries.former_customers(context, source_id))
+    await queries.lock_former(context, await former_customers(context, source_id))
     pair = await queries.lock_pair(context, source_id, target_id)
     # Come in the meantime; from here on nothing can.
     late = set(await queries.claims_held(context, source_id, target_id)) - set(held)

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from crm_saas.addresses.schemas import CreateAddress
 from crm_saas.addresses.service import add_addresses
 from crm_saas.customers.creation import (
+    access_to_change,
     create_customer,
     insert_customer,
     read_new_customer,
@@ -62,7 +63,7 @@ async def upgrade(
     verified = await prove_phone(
         context, phone, sent.otp_code, sent.verification_token, purpose="registration"
     )
-    customer = await access_customer(context, customer_id, lock=True)
+    customer = await access_to_change(context, customer_id, sent)
     require_match(customer, if_match)
     proved = verified is not None or (
         customer.phone_verified_at is not None and phone == customer.phone
