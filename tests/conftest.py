@@ -14,16 +14,16 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from factories.servers import Server, run_server
-from factories.tenants import TestTenant, make_tenant
-from recording_trigger import install_recording_trigger
 from sqlalchemy.engine import make_url
-from statements import StatementLog
 
 from crm_saas.kit.embedded import EmbeddedPostgres
 from crm_saas.kit.schema import migrate
 from crm_saas.kit.settings import Settings
 from crm_saas.worker import open_queue
+from factories.servers import Server, run_server
+from factories.tenants import TestTenant, make_tenant
+from recording_trigger import install_recording_trigger
+from statements import StatementLog
 
 DROP_ATTEMPTS_MAX = 100
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

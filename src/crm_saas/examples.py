@@ -2,6 +2,7 @@
 
 _PHONE = "+96890123456"
 _ID = "019a9f00-0000-7000-8000-000000000001"
+_OTHER_ID = "01900000-0000-7000-8000-000000000002"
 _PLACE = {
     "type": "home",
     "building": "12",
@@ -49,4 +50,12 @@ EXAMPLES: dict[str, object] = {
     "verify_address": {"notes": "Called, and it is right."},
     "reject_address": {"notes": "There is no building 12."},
     "verify_in_bulk": {"items": [{"customerId": _ID, "addressId": _ID, "decision": "verified"}]},
+    # merges
+    "preview_merge": {"sourceId": _ID, "targetId": _OTHER_ID},
+    "merge_customers": {
+        "sourceId": _ID,
+        "targetId": _OTHER_ID,
+        "choices": {"phone": "source"},
+        "reason": "The same person with a new phone.",
+    },
 }

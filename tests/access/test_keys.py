@@ -157,3 +157,21 @@ def test_what_was_done_with_a_key_is_in_the_trail(tenant: TestTenant) -> None:
     assert made["key"] not in owner.get("/audit").text
     assert trail[0]["actorKind"] == "key"
     assert trail[0]["address"] == "127.0.0.1"
+
+
+def test_a_rotated_key_lasts_as_long_as_the_old_one_was_made_for(tenant: TestTenant) -> None:
+    ends = datetime.now(UTC) + timedelta(days=90)
+    made = tenant.client().post(
+        "/keys", json={"name": "Till", "role": "pos", "expiresAt": ends.isoformat()}
+    )
+    rotated = tenant.client().post(f"/keys/{made.json()['id']}/rotate", json={}).json()
+    lasts = datetime.fromisoformat(rotated["expiresAt"]) - datetime.now(UTC)
+    assert timedelta(days=89, hours=23) < lasts < timedelta(days=90, minutes=1)
+
+
+def test_a_route_without_a_body_refuses_one(tenant: TestTenant) -> None:
+    guest = tenant.client().post("/customers", json={"type": "guest"}).json()
+    path = f"/customers/{guest['id']}/reactivate"
+    assert tenant.client().post(path, json={"status": "blocked"}).status_code == 422
+    assert tenant.client().post(path, json={}).status_code == 200
+    assert tenant.client().post(path).status_code == 200

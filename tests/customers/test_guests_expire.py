@@ -81,7 +81,11 @@ def _let_expire(settings, *ids: str) -> None:
                 [customer_id],
             )
             connection.execute(
-                "update org_customers_mst set expires_at = now() - interval '1 minute' where id = %s",
+                """
+                update org_customers_mst
+                set expires_at = now() - interval '1 minute'
+                where id = %s
+                """,
                 [customer_id],
             )
     assert rows(settings, "select count(*) from org_customers_mst where expires_at < now()") == [

@@ -7,8 +7,6 @@ from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
-from otp import twilio_stand_in as twilio
-from otp.twilio_stand_in import Fault, TwilioStandIn
 
 from crm_saas.kit.settings import Settings, SettingsError
 from crm_saas.otp.purposes import Channel
@@ -21,6 +19,8 @@ from crm_saas.otp.senders import (
     choose_sender,
 )
 from crm_saas.otp.senders.twilio import twiml
+from otp import twilio_stand_in as twilio
+from otp.twilio_stand_in import Fault, TwilioStandIn
 
 PHONE = "+96890123456"
 

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 
 import pytest
-from otp.desk import DEVICE, PHONE, Desk, open_desk, refusal
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -14,6 +13,7 @@ from crm_saas.kit.settings import Settings
 from crm_saas.otp import budgets, tasks
 from crm_saas.otp.errors import OtpBudgetExhausted, OtpSentRecently
 from crm_saas.otp.service import SentCode, VerifiedCode, redeem, send_code
+from otp.desk import DEVICE, PHONE, Desk, open_desk, refusal
 
 pytestmark = pytest.mark.anyio
 

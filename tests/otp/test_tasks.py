@@ -4,9 +4,6 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from otp import twilio_stand_in as twilio
-from otp.desk import PHONE, Desk, open_desk
-from otp.twilio_stand_in import Fault, TwilioStandIn
 
 from crm_saas.kit.settings import Settings
 from crm_saas.otp import tasks
@@ -15,6 +12,9 @@ from crm_saas.otp.purposes import Locale
 from crm_saas.otp.queries import Sending
 from crm_saas.otp.service import send_code
 from crm_saas.otp.tasks import ProviderBusy
+from otp import twilio_stand_in as twilio
+from otp.desk import PHONE, Desk, open_desk
+from otp.twilio_stand_in import Fault, TwilioStandIn
 
 pytestmark = pytest.mark.anyio
 

@@ -3,10 +3,9 @@
 import asyncio
 import json
 
+from crm_saas import operator
 from factories.customers import create_guest, new_phone
 from factories.tenants import TestTenant
-
-from crm_saas import operator
 
 SCHEMA = {
     "type": "object",

@@ -87,11 +87,13 @@ def _check_expiry(expires_at: datetime) -> None:
 async def rotate_key(
     context: Context, *, key_id: UUID, overlap_seconds: int
 ) -> tuple[ApiKey, Token]:
-    """A new key like the old one, which ends after the overlap."""
-    old = await access_key(context, key_id)
-    if old.revoked_at is not None:
-        raise AlreadyRevoked("A revoked key cannot be rotated. Create a new one.")
-    ends_at = datetime.now(UTC) + timedelta(seconds=overlap_seconds)
+    """A new key like the old one, for as long as that was made for; the old one ends after the
+    overlap. Raises NotFound and AlreadyRevoked."""
+    old, now = await access_key(context, key_id), datetime.now(UTC)
+    if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= now):
+        raise AlreadyRevoked("A key that has ended cannot be rotated. Create a new one.")
+    lifetime = old.expires_at - old.created_at if old.expires_at else None
+    ends_at = now + timedelta(seconds=overlap_seconds)
     key, token = await create_key(
         context,
         name=old.name,
@@ -99,6 +101,7 @@ async def rotate_key(
         scopes=old.scopes,
         team_id=old.team_id,
         member_id=old.member_id,
+        expires_at=now + lifetime if lifetime else None,
     )
     old.expires_at = min(ends_at, old.expires_at) if old.expires_at else ends_at
     await context.session.flush()

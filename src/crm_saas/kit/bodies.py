@@ -61,9 +61,11 @@ def check_body(body: bytes, headers: Headers, scope: Scope) -> None:
         raise InvalidInput("The NUL character (%00) cannot be part of a path or a query.")
     if not body:
         return
-    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if scope["route_handler"].opt.get("form"):
         return
+    if "data" not in scope["route_handler"].parsed_fn_signature.parameters and body != b"{}":
+        raise InvalidInput("This request takes no body; send it without one.")
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise UnsupportedMediaType("Send the body as `Content-Type: application/json`.")
     try:

@@ -54,8 +54,8 @@ class Database:
     def __init__(self, settings: Settings, role: Role = "crm_app") -> None:
         self.settings = settings
         self.role = role
-        sizes: dict[Pool, int] = {"requests": settings.pool_size, "asides": 4, "streams": 2}
-        self._engines = {pool: _engine(settings, role, size) for pool, size in sizes.items()}
+        sizes: dict[Pool, int] = {"requests": settings.pool_size, "asides": 4, "streams": 4}
+        self._engines = {pool: _engine(settings, role, pool, size) for pool, size in sizes.items()}
 
     @asynccontextmanager
     async def session(self, pool: Pool = "requests") -> AsyncIterator[AsyncSession]:
@@ -78,13 +78,14 @@ class Database:
             await engine.dispose()
 
 
-def _engine(settings: Settings, role: Role, pool_size: int) -> AsyncEngine:
+def _engine(settings: Settings, role: Role, pool: Pool, pool_size: int) -> AsyncEngine:
     return create_async_engine(
         make_url(settings.url(role)).set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=settings.pool_timeout_seconds,
-        pool_pre_ping=False,
+        # A request on a connection that died is run again by the middleware; the others ask first.
+        pool_pre_ping=pool != "requests",
         pool_recycle=1800,
         connect_args={
             "prepare_threshold": settings.prepare_threshold,
