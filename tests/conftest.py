@@ -26,7 +26,13 @@ from recording_trigger import install_recording_trigger
 from statements import StatementLog
 
 DROP_ATTEMPTS_MAX = 100
-FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    # A client that gives up while it connects keeps its database from being dropped for so long.
+    "authentication_timeout": "3s",
+}
 
 
 @pytest.fixture(scope="session")

@@ -37,11 +37,13 @@ def create_litestar(settings: Settings, *, with_worker: bool = False) -> Litesta
 
     @asynccontextmanager
     async def connected(_: Litestar) -> AsyncIterator[None]:
-        choose_sender(settings)
-        await refuse_unsafe_role(database)
-        async with uses.writing(), embedded_worker(settings) if with_worker else nullcontext():
-            yield
-        await database.close()
+        try:
+            choose_sender(settings)
+            await refuse_unsafe_role(database)
+            async with uses.writing(), embedded_worker(settings) if with_worker else nullcontext():
+                yield
+        finally:
+            await database.close()
 
     app = Litestar(
         route_handlers=[*health.ROUTES, Router("/api/v1", route_handlers=ROUTES)],

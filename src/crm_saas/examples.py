@@ -55,7 +55,6 @@ EXAMPLES: dict[str, object] = {
     "merge_customers": {
         "sourceId": _ID,
         "targetId": _OTHER_ID,
-        "choices": {"phone": "source"},
         "reason": "The same person with a new phone.",
     },
 }

@@ -8,7 +8,6 @@ from crm_saas.kit.phones import (
     mask_phone,
     parse_phone,
     phone_country,
-    phone_digits_reversed,
 )
 
 
@@ -118,8 +117,7 @@ def test_a_masked_number_hides_three_digits_or_more(phone: str, masked: str) -> 
     assert mask_phone(phone) == masked
 
 
-def test_country_and_reversed_digits() -> None:
+def test_country() -> None:
     assert phone_country("+96890123456") == "OM"
     assert phone_country("+12042345678") == "CA"
     assert phone_country("+80012345678") is None
-    assert phone_digits_reversed("+96890123456") == "65432109869"

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from crm_saas.access.models import KeyUse
 from crm_saas.kit.context import Context
@@ -79,5 +80,5 @@ class KeyUses:
     async def _try_to_write(self) -> None:
         try:
             await self.write()
-        except (DBAPIError, TimeoutError) as error:
+        except (DBAPIError, PoolTimeout) as error:
             log.warning("could not write when keys were used: %s", type(error).__name__)

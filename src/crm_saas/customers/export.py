@@ -1,7 +1,6 @@
 """Export (SPEC 6.4): streamed by COPY, so that memory stays flat at any size."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from typing import Any, Literal
 
 from psycopg import AsyncConnection
@@ -103,10 +102,7 @@ async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
 
 
 async def _stream(context: Context, statement: tuple[str, dict[str, Any]]) -> AsyncIterator[bytes]:
-    async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(
-            context.database.transaction(context.scope, "streams")
-        )
+    async with context.database.transaction(context.scope, "streams") as session:
         await session.execute(text(f"set local statement_timeout = '{TIMEOUT_SECONDS}s'"))
         cursor = (await _driver_connection(session)).cursor()
         buffer = bytearray()

@@ -12,10 +12,10 @@ from jsonschema.exceptions import best_match
 from crm_saas.customers.models import Customer
 from crm_saas.customers.schemas import CustomerFields
 from crm_saas.kit.context import Tenant
-from crm_saas.kit.emails import InvalidEmail, email_key, parse_email
+from crm_saas.kit.emails import email_key, parse_email
 from crm_saas.kit.errors import FieldError
 from crm_saas.kit.money import Money, minor_units
-from crm_saas.kit.phones import InvalidPhone, parse_phone
+from crm_saas.kit.phones import parse_phone
 from crm_saas.kit.problems import invalid_input
 from crm_saas.kit.schemas import provided
 
@@ -23,7 +23,7 @@ PREFERENCES_BYTES_MAX = 16 * 1024
 DEFAULT_STAGES = ("prospect", "lead", "waiting", "reserved", "owner")
 _NAMES = ("name", "name2", "first_name", "last_name", "display_name", "company_name")
 _NAMED_BY = ("name", "name2", "first_name", "last_name", "company_name")
-_SAFE_INTEGER_MAX = 2**63 - 1
+_INTEGER_MAX = 2**63 - 1
 
 
 def read_fields(tenant: Tenant, sent: CustomerFields) -> dict[str, Any]:
@@ -46,12 +46,9 @@ def read_fields(tenant: Tenant, sent: CustomerFields) -> dict[str, Any]:
 def _read(tenant: Tenant, field: str, value: Any) -> dict[str, Any]:
     match field:
         case "phone" if value is not None:
-            return {"phone": read_phone(value, tenant.default_region)}
+            return {"phone": parse_phone(value, tenant.default_region)}
         case "email" if value is not None:
-            try:
-                email = parse_email(value)
-            except InvalidEmail as error:
-                raise ValueError(str(error)) from error
+            email = parse_email(value)
             return {"email": email, "email_key": email_key(email)}
         case "email":
             return {"email": None, "email_key": None}
@@ -68,14 +65,6 @@ def _read(tenant: Tenant, field: str, value: Any) -> dict[str, Any]:
     return {field: value}
 
 
-def read_phone(text: str, region: str) -> str:
-    """E.164. Raises ValueError with a reason that a person can act on."""
-    try:
-        return parse_phone(text, region)
-    except InvalidPhone as error:
-        raise ValueError(error.reason) from error
-
-
 def _name(value: str) -> str:
     name = unicodedata.normalize("NFC", " ".join(value.split()))
     if any(unicodedata.category(c) == "Cc" for c in name):
@@ -86,7 +75,7 @@ def _name(value: str) -> str:
 
 
 def _birth_date(value: date) -> date:
-    if not value.year >= 1900 or value > datetime.now(UTC).date():
+    if value.year < 1900 or value > datetime.now(UTC).date():
         raise ValueError("must lie between 1900-01-01 and today")
     return value
 
@@ -118,7 +107,7 @@ def _check_numbers(value: object) -> None:
     match value:
         case bool():
             return
-        case int() if abs(value) > _SAFE_INTEGER_MAX:
+        case int() if abs(value) > _INTEGER_MAX:
             raise ValueError("has a number beyond 2^63")
         case float() if value != value or value in (float("inf"), float("-inf")):
             raise ValueError("has a number that is out of range")

@@ -3,9 +3,15 @@
 from typing import Any
 
 from crm_saas.kit.emails import mask_email
-from crm_saas.kit.phones import mask_phone
+from crm_saas.kit.phones import E164_PATTERN, mask_phone
 
-_MASKS = {"phone": mask_phone, "email": mask_email, "email_key": mask_email}
+
+def _mask_phone(text: str) -> str:
+    """The filter of an export holds the phone as it was typed: nothing of that is shown."""
+    return mask_phone(text) if E164_PATTERN.fullmatch(text) else "****"
+
+
+_MASKS = {"phone": _mask_phone, "email": mask_email, "email_key": mask_email}
 
 
 def mask_contacts(values: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -74,11 +74,6 @@ def phone_country(e164: str) -> str | None:
     return None if region in (None, "001") else region
 
 
-def phone_digits_reversed(e164: str) -> str:
-    """What the column phone_rev holds: a suffix of the number is a prefix of this."""
-    return e164.removeprefix("+")[::-1]
-
-
 def _clean(text: str) -> str:
     if len(text) > LENGTH_MAX:
         raise InvalidPhone(f"is longer than {LENGTH_MAX} characters.")

@@ -42,6 +42,7 @@ PROBLEM_BASE = "https://crm-saas.dev/problems/"
 RETRYABLE = frozenset({"40001", "40P01"})
 _BUSY = frozenset({"55P03", "57014", "53300", "53400", "25P03"})
 _GONE = ("08", "57P")
+_OUR_FAULT = "It was not your request's fault, nothing was saved, and we can see it."
 
 
 class ProblemBody(msgspec.Struct, rename="camel"):
@@ -103,7 +104,7 @@ def as_problem(request: Request[Any, Any, Any], error: Exception) -> Problem:
         case ExceptionGroup(exceptions=(only,)) if isinstance(only, Exception):
             return as_problem(request, only)
         case _:
-            return Problem("It was not your request's fault, nothing was saved, and we can see it.")
+            return Problem(_OUR_FAULT)
 
 
 def database_problem(error: DBAPIError) -> Problem:
@@ -121,7 +122,7 @@ def database_problem(error: DBAPIError) -> Problem:
         return InvalidInput("A value cannot be stored: it is out of range or of the wrong form.")
     if state in {"23505", "23503", "23001", "23P01"}:
         return Conflict("Somebody changed the same thing at this moment; look again and retry.")
-    return Problem("It was not your request's fault, nothing was saved, and we can see it.")
+    return Problem(_OUR_FAULT)
 
 
 def _client_error(status: int, detail: str) -> Problem:

@@ -16,7 +16,7 @@ from crm_saas.kit.settings import Settings
 log = structlog.get_logger("crm_saas.requests")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_QUIET = frozenset({"/health/live", "/health/ready", "/metrics"})
+_QUIET = frozenset({"/health/live", "/health/ready"})
 
 _SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",

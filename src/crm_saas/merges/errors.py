@@ -21,5 +21,5 @@ class LaterMergeFirst(Conflict):
     type, title = "later-merge-first", "A later merge has to be undone first"
 
 
-class AlreadyDecided(Conflict):
+class SuggestionMerged(Conflict):
     type, title = "suggestion-merged", "The two were merged"

@@ -74,7 +74,8 @@ def moving() -> list[Moves]:
     return [reference for reference in _declared if isinstance(reference, Moves)]
 
 
-def every() -> list[Reference]:
+def following() -> list[Reference]:
+    """All that goes to the survivor, claims among it."""
     return [reference for reference in _declared if not isinstance(reference, Stays)]
 
 

@@ -11,7 +11,7 @@ from crm_saas.kit.paging import LIMIT_DEFAULT, Cursor, Limit
 from crm_saas.kit.problems import problems
 from crm_saas.merges import queries, service, suggestions, undo, views
 from crm_saas.merges.errors import (
-    AlreadyDecided,
+    SuggestionMerged,
     AlreadyMerged,
     AlreadyUndone,
     LaterMergeFirst,
@@ -135,7 +135,7 @@ async def list_duplicates(
     "/duplicates/{suggestion_id:uuid}/dismiss",
     permission="customers:merge",
     status_code=200,
-    responses=problems(NotFound, AlreadyDecided),
+    responses=problems(NotFound, SuggestionMerged),
 )
 async def dismiss_duplicate(
     context: RequestContext, suggestion_id: FromPath[UUID]

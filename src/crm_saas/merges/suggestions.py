@@ -13,7 +13,7 @@ from crm_saas.kit.context import Context
 from crm_saas.kit.errors import NotFound
 from crm_saas.kit.events import record
 from crm_saas.kit.paging import read_cursor, write_cursor
-from crm_saas.merges.errors import AlreadyDecided
+from crm_saas.merges.errors import SuggestionMerged
 from crm_saas.merges.models import DUPLICATES, Duplicate
 
 PARTNERS_MAX = 200
@@ -61,7 +61,7 @@ async def suggestions_of(context: Context, customer_id: UUID) -> list[Row]:
 
 
 async def dismiss_suggestion(context: Context, suggestion_id: UUID) -> Row:
-    """They are two people, and stay so. Raises NotFound, AlreadyDecided."""
+    """They are two people, and stay so. Raises NotFound, SuggestionMerged."""
     query = _of_two(context).where(Duplicate.id == suggestion_id)
     row = (
         await context.session.execute(
@@ -73,7 +73,7 @@ async def dismiss_suggestion(context: Context, suggestion_id: UUID) -> Row:
     found = Row(*row)
     suggestion = found.suggestion
     if suggestion.status == "merged":
-        raise AlreadyDecided("Undo the merge, and then dismiss the suggestion.")
+        raise SuggestionMerged("Undo the merge, and then dismiss the suggestion.")
     if suggestion.status == "dismissed":
         return found
     suggestion.status, suggestion.decided_at = "dismissed", datetime.now(UTC)

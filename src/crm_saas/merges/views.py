@@ -56,7 +56,7 @@ async def preview_merge(
         choices=Choices(**sides),
         moves=[
             Moving(table=one.table.name, count=await moves.count_rows(context, one, source.id))
-            for one in moves.every()
+            for one in moves.following()
         ],
         result=None
         if blockers
