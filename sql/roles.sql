@@ -1,4 +1,5 @@
--- The roles of DESIGN 2.1. Run by the owner at every migrate; :names are filled in by the caller.
+-- The roles of DESIGN 2.1. Run by the owner at every migrate, with each password in the setting
+-- crm.password_<role> of the transaction.
 -- Nothing here needs a superuser: CREATEROLE is enough.
 
 do $$

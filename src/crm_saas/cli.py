@@ -7,7 +7,6 @@ whoever suspends a tenant should not wait for it.
 import asyncio
 import os
 import sys
-from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
@@ -349,7 +348,7 @@ def add_staff(
 @click.option("--version", type=click.IntRange(1, 65535), default=1, show_default=True)
 def new_master_key(version: int) -> None:
     """Print a new key for CRM_MASTER_KEYS; a higher version beside the old ones rotates."""
-    click.echo(f"{version}:{b64encode(os.urandom(32)).decode()}")
+    click.echo(deployment.new_master_key(version))
 
 
 @cli.command("openapi")
@@ -393,4 +392,5 @@ def pgbouncer_userlist(path: Path | None) -> None:
         click.echo(content, nl=False)
     else:
         path.touch(mode=0o600)
+        path.chmod(0o600)  # it may have been there
         path.write_text(content)

@@ -162,6 +162,19 @@ def test_a_guest_grows_to_a_stub_and_on(tenant: TestTenant, api: httpx.Client) -
     assert api.get(f"/customers/{guest['id']}").json()["profileStatus"] == "full"
 
 
+def test_a_verified_phone_stays_verified_however_it_is_typed(
+    api: httpx.Client, tenant: TestTenant
+) -> None:
+    phone = new_mobile()
+    stub = create_stub(api, phone=phone, otpCode=send_code(tenant, phone))
+    path = f"/customers/{stub['id']}/upgrade"
+
+    full = api.post(path, json={"phone": phone.removeprefix("+968")})
+
+    assert full.status_code == 200, full.text
+    assert full.json()["phoneVerified"]
+
+
 def test_full_with_addresses_is_all_or_nothing(tenant: TestTenant, api: httpx.Client) -> None:
     phone = new_mobile()
     body = {"type": "full", "name": "Amal", "phone": phone, "otpCode": send_code(tenant, phone)}

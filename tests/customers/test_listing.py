@@ -143,6 +143,18 @@ def test_an_email_is_found_however_its_domain_is_written(api: httpx.Client) -> N
         assert [c["id"] for c in items(api, email=email)] == [made["id"]]
 
 
+@pytest.mark.parametrize("path", ["/customers", "/customers/export"])
+@pytest.mark.parametrize(
+    "time", ["0001-01-01T00:00:00Z", "2020-01-01T00:00:00+23:59", "2020-01-01T00:00:00-23:59"]
+)
+def test_a_time_may_be_in_any_zone(api: httpx.Client, path: str, time: str) -> None:
+    made = create_guest(api)
+    answer = api.get(path, params={"createdFrom": time})
+    assert answer.status_code == 200, answer.text
+    assert made["id"] in answer.text
+    assert made["id"] not in api.get(path, params={"createdBefore": time}).text
+
+
 def test_a_total_only_when_asked_for(api: httpx.Client) -> None:
     for _ in range(3):
         create_guest(api)

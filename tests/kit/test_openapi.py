@@ -96,6 +96,15 @@ def test_every_handler_and_every_status_is_there(
         assert not missing, f"{name} lacks {missing}"
 
 
+def test_an_answer_that_has_two_statuses_is_there_with_both(document: dict[str, Any]) -> None:
+    paths = document["paths"]
+    found = paths["/api/v1/customers/find-or-create"]["post"]["responses"]
+    assert found["201"]["content"] == found["200"]["content"]
+    assert found["201"].keys() == found["200"].keys()
+    assert "503" in paths["/health/ready"]["get"]["responses"]
+    assert "408" in paths["/api/v1/customers"]["post"]["responses"]
+
+
 def test_operation_ids_are_the_names_of_functions(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document):
         assert re.fullmatch(r"[a-z][a-z0-9_]+", operation["operationId"]), f"{method} {path}"

@@ -192,6 +192,8 @@ def test_a_body_has_a_size_whether_or_not_it_tells(api: httpx.Client) -> None:
         ("/customers?phoneVerified=1e0", "phoneVerified"),
         ("/customers?createdFrom=yesterday", "createdFrom"),
         ("/customers?createdFrom=2026-01-01T00:00:00", "createdFrom"),
+        ("/customers?createdFrom=0001-01-01T00:00:00%2B14:00", "createdFrom"),
+        ("/customers/export?updatedBefore=9999-12-31T23:59:59-14:00", "updatedBefore"),
         ("/customers?cursor=garbage", "cursor"),
         ("/customers?cursor=é", "cursor"),
         ("/customers?search=" + "a" * 201, "search"),
@@ -237,7 +239,9 @@ def test_bytes_that_are_no_text_find_nobody(api: httpx.Client, path: str) -> Non
 
 @pytest.mark.parametrize("method", ["PUT", "TRACE", "OPTIONS", "DELETE"])
 def test_a_method_that_a_path_does_not_take(api: httpx.Client, method: str) -> None:
-    refused(api.request(method, "/customers"), 405)
+    answer = api.request(method, "/customers")
+    refused(answer, 405)
+    assert answer.headers["Allow"] == "GET, POST"
 
 
 def test_headers_of_any_length_and_letters(api: httpx.Client) -> None:

@@ -1,6 +1,7 @@
 """Staff: accounts over the platform, membership in tenants, teams and sessions (SPEC 1.3)."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -27,7 +28,8 @@ LISTED_MAX = 500
 # OWASP's second choice of parameters: 19 MiB, so that two workers survive a burst of log-ins.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _NOBODY = _HASHER.hash("a password that nobody has")
-_HASHING = asyncio.Semaphore(4)
+# Beside the event loop, which would serve nobody meanwhile; few, for their memory.
+_HASHING = ThreadPoolExecutor(4, "password")
 
 
 def hash_password(password: str) -> str:
@@ -48,9 +50,8 @@ async def log_in(
             {"email_key": _account_key(email), "address": address},
         )
         account = found.one()
-    # In a thread: hashing takes as long as many requests do. A few at a time, for their memory.
-    async with _HASHING:
-        matches = await asyncio.to_thread(_matches, account.password_hash, password)
+    loop = asyncio.get_running_loop()
+    matches = await loop.run_in_executor(_HASHING, _matches, account.password_hash, password)
     if not matches or account.locked:
         raise WrongCredentials(
             "The e-mail or the password is wrong. After ten wrong attempts an account rests for "

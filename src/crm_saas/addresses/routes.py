@@ -40,7 +40,10 @@ Near = Annotated[int, QueryParameter(ge=1, le=near.LIMIT_MAX)]
 async def create_address(
     context: RequestContext, customer_id: FromPath[UUID], data: JSONBody[CreateAddress]
 ) -> Response[AddressView]:
-    return _one(await service.create_address(context, customer_id=customer_id, sent=data))
+    address = await service.create_address(context, customer_id=customer_id, sent=data)
+    answer = _one(address)
+    answer.headers["Location"] = f"/api/v1/customers/{address.customer_id}/addresses/{address.id}"
+    return answer
 
 
 @get(OF_CUSTOMER, permission="addresses:read", responses=problems(NotFound))

@@ -7,16 +7,16 @@ from uuid import UUID
 from msgspec import UNSET, Meta, UnsetType
 
 from crm_saas.kit.money import Money
-from crm_saas.kit.schemas import EmailText, LongText, Name, PhoneText, Struct, Text
+from crm_saas.kit.schemas import END, EmailText, LongText, Name, PhoneText, Struct, Text
 
 ProfileStatus = Literal["guest", "stub", "full"]
 Status = Literal["active", "inactive", "blocked", "merged", "erased"]
 Lifecycle = Literal["new", "repeat", "loyal", "vip", "atRisk", "churned"]
 CustomerType = Literal["individual", "business"]
 CompanySize = Literal["1-10", "11-50", "51-200", "201-500", "501-1000", "1001+"]
-Locale = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$", examples=["ar", "en-GB"])]
+Locale = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?" + END, examples=["ar", "en-GB"])]
 Stage = Annotated[str, Meta(pattern=r"^[a-z][A-Za-z0-9_-]{0,39}$", examples=["lead"])]
-HttpsUrl = Annotated[str, Meta(pattern=r"^https://[^\s]+$", max_length=500)]
+HttpsUrl = Annotated[str, Meta(pattern=r"^https://[^\s]+" + END, max_length=500)]
 
 
 class CustomerFields(Struct):

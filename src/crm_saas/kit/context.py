@@ -80,9 +80,9 @@ class Context:
     async def aside(self) -> AsyncIterator[AsyncSession]:
         """A transaction of its own, for what must survive a refusal of this request.
 
-        Runs before the request's first write, so that it can never wait for a lock which the
-        request holds itself; its connections are a pool apart, so that requests which hold one
-        connection never queue for a second.
+        Runs before the request's first write, or touches nothing that the request has written, so
+        that it can never wait for a lock which the request holds itself. Its connections are a pool
+        apart, so that requests which hold one connection never queue for a second.
         """
         async with self.database.transaction(self.scope, "asides") as session:
             yield session

@@ -25,6 +25,11 @@ def role_urls(settings: Settings, *, pgbouncer: tuple[str, int] | None = None) -
     return urls
 
 
+def new_master_key(version: int) -> str:
+    """For CRM_MASTER_KEYS."""
+    return f"{version}:{b64encode(os.urandom(32)).decode()}"
+
+
 def compose_environment() -> dict[str, str]:
     """Fresh secrets for deploy/compose.yaml, written to deploy/.env once and kept."""
     owner = secrets.token_hex(24)
@@ -32,5 +37,5 @@ def compose_environment() -> dict[str, str]:
         "POSTGRES_PASSWORD": secrets.token_hex(24),
         "CRM_OWNER_PASSWORD": owner,
         **{f"{role.upper()}_PASSWORD": role_password(owner, role) for role in SERVING_ROLES},
-        "CRM_MASTER_KEYS": f"1:{b64encode(os.urandom(32)).decode()}",
+        "CRM_MASTER_KEYS": new_master_key(1),
     }

@@ -1,5 +1,6 @@
 """What may go wrong, as RFC 9457 problems: each class carries its status and its stable type."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import msgspec
@@ -59,6 +60,13 @@ class NotFound(Problem):
 
 class MethodNotAllowed(Problem):
     status, type, title = 405, "method-not-allowed", "The path does not take this method"
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        # Litestar answers OPTIONS on every path; here nothing does.
+        super().__init__(
+            "See /api/v1/docs for what this path takes.",
+            headers={"Allow": ", ".join(sorted(set(allowed) - {"OPTIONS"}))},
+        )
 
 
 class TooSlow(Problem):

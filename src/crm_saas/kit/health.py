@@ -1,6 +1,7 @@
 """Health (SPEC 19): alive is the process, ready is the process with its database."""
 
 from litestar import Response, get
+from litestar.openapi.datastructures import ResponseSpec
 from sqlalchemy import text
 
 from crm_saas.kit.dependencies import AppDatabase
@@ -16,7 +17,13 @@ async def live() -> Health:
     return Health(status="ok")
 
 
-@get("/health/ready", public=True)
+@get(
+    "/health/ready",
+    public=True,
+    responses={
+        503: ResponseSpec(Health, description="Service Unavailable", generate_examples=False)
+    },
+)
 async def ready(database: AppDatabase) -> Response[Health]:
     """503 while the database does not answer; load balancers then look elsewhere."""
     try:

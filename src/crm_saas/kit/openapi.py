@@ -15,7 +15,7 @@ from litestar.openapi.spec import Components, OpenAPI, SecurityScheme, Tag
 from litestar.utils.helpers import unwrap_partial
 
 from crm_saas.kit.context import ANY_CREDENTIAL
-from crm_saas.kit.errors import Problem, UnsupportedMediaType
+from crm_saas.kit.errors import Problem, TooSlow, UnsupportedMediaType
 from crm_saas.kit.idempotency import (
     KEY_LENGTH_MAX,
     IdempotencyKeyInFlight,
@@ -202,6 +202,7 @@ def _finish_body(handler: HTTPRouteHandler, operation: Json, example: object) ->
         media["schema"] = without_null(media["schema"])
         if example is not None:
             media["example"] = example
+    _add_problem(operation, TooSlow)
     _add_problem(operation, UnsupportedMediaType)
 
 

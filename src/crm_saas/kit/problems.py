@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+import psycopg
 from litestar import Request, Response
 from litestar.exceptions import (
     HTTPException,
@@ -91,15 +92,15 @@ def as_problem(request: Request[Any, Any, Any], error: Exception) -> Problem:
             return _invalid(request, error)
         case NotFoundException():
             return NotFound("There is no such path. The API reference is at /api/v1/docs.")
-        case MethodNotAllowedException():
-            return MethodNotAllowed("See /api/v1/docs for what this path takes.")
+        case MethodNotAllowedException(headers=headers):
+            return MethodNotAllowed((headers or {}).get("allow", "").split(", "))
         case HTTPException(status_code=status) if 400 <= status < 500:
             return _client_error(status, error.detail)
         case RecursionError():
             return MalformedRequest("The body is nested too deeply.")
         case PoolTimeout():
             return Unavailable("Too many requests at once. Nothing was saved; try again.")
-        case DBAPIError():
+        case DBAPIError() | psycopg.Error():
             return database_problem(error)
         case ExceptionGroup(exceptions=(only,)) if isinstance(only, Exception):
             return as_problem(request, only)
@@ -107,16 +108,17 @@ def as_problem(request: Request[Any, Any, Any], error: Exception) -> Problem:
             return Problem(_OUR_FAULT)
 
 
-def database_problem(error: DBAPIError) -> Problem:
-    """By SQLSTATE, never by message: messages carry data and change with language and version."""
-    state: str = getattr(error.orig, "sqlstate", None) or ""
-    if error.connection_invalidated or state.startswith(_GONE) or state in _BUSY | RETRYABLE:
+def database_problem(error: DBAPIError | psycopg.Error) -> Problem:
+    """By SQLSTATE, never by message: messages carry data and change with language and version.
+
+    An export talks to the driver itself, whose errors come as they are.
+    """
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    state: str = getattr(cause, "sqlstate", None) or ""
+    invalidated = isinstance(error, DBAPIError) and error.connection_invalidated
+    if invalidated or state.startswith(_GONE) or state in _BUSY | RETRYABLE:
         return Unavailable()
-    if (
-        not state
-        and isinstance(error.orig, Exception)
-        and "OperationalError" in type(error.orig).__name__
-    ):
+    if not state and isinstance(cause, Exception) and "OperationalError" in type(cause).__name__:
         return Unavailable()
     if state.startswith("22"):
         return InvalidInput("A value cannot be stored: it is out of range or of the wrong form.")

@@ -1,7 +1,7 @@
 """Query parameters: typed, and refused when misspelt instead of ignored."""
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -58,10 +58,16 @@ def read_query(request: Request[Any, Any, Any], kind: type[T]) -> T:
 
 
 def with_zone(name: str, value: datetime) -> datetime:
-    """Raises InvalidInput for a time that means another moment in each place."""
+    """In UTC: RFC 3339 has offsets that PostgreSQL does not take.
+
+    Raises InvalidInput for a time that means another moment in each place.
+    """
     if value.tzinfo is None:
         raise InvalidInput.of(name, "needs a time zone, such as 2026-01-31T00:00:00Z")
-    return value
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidInput.of(name, "must lie within the years 1 to 9999") from error
 
 
 def _explain(values: Mapping[str, str], kind: type[msgspec.Struct]) -> list[FieldError]:

@@ -10,6 +10,9 @@ class Struct(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only
     """A body of the API: camelCase on the wire, unknown fields refused."""
 
 
+# The end of a pattern: `$` alone lets a line feed follow in Python, and msgspec searches with it.
+END = r"(?!\n)$"
+
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Text = Annotated[str, Meta(max_length=200)]
 LongText = Annotated[str, Meta(max_length=5000)]

@@ -31,10 +31,12 @@ class Settings:
     are given: a production API process should know `CRM_APP_DATABASE_URL` alone.
     """
 
-    database_url: str = ""
-    role_urls: Mapping[Role, str] = field(default_factory=dict)
+    database_url: str = field(default="", repr=False)
+    role_urls: Mapping[Role, str] = field(default_factory=dict, repr=False)
     environment: Literal["development", "production"] = "development"
-    master_keys: Mapping[int, bytes] = field(default_factory=lambda: {1: _DEVELOPMENT_KEY})
+    master_keys: Mapping[int, bytes] = field(
+        default_factory=lambda: {1: _DEVELOPMENT_KEY}, repr=False
+    )
     public_url: str = "http://127.0.0.1:8000"
     base_domain: str = ""
     trusted_proxies: str = ""
@@ -46,7 +48,7 @@ class Settings:
     otp_channels: tuple[str, ...] = ("sms",)
     otp_countries: tuple[str, ...] = ()
     twilio_account_sid: str = ""
-    twilio_auth_token: str = ""
+    twilio_auth_token: str = field(default="", repr=False)
     twilio_from: str = ""
     twilio_whatsapp_from: str = ""
     twilio_whatsapp_template: str = ""
@@ -55,7 +57,12 @@ class Settings:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
         env = os.environ if environ is None else environ
-        production = env.get("CRM_ENVIRONMENT", "development") == "production"
+        environment = env.get("CRM_ENVIRONMENT") or "development"
+        if environment not in {"development", "production"}:
+            raise SettingsError(
+                f"CRM_ENVIRONMENT must be development or production, not {environment!r}."
+            )
+        production = environment == "production"
         urls: dict[Role, str] = {}
         for role in ("crm_app", "crm_platform", "crm_dump", "crm_worker"):
             if url := env.get(f"{role.upper()}_DATABASE_URL"):
@@ -77,9 +84,9 @@ class Settings:
             settings,
             otp_channels=_words(env.get("CRM_OTP_CHANNELS"), settings.otp_channels),
             otp_countries=_words(env.get("CRM_OTP_COUNTRIES"), settings.otp_countries),
-            pool_size=_positive(env, "CRM_POOL_SIZE", settings.pool_size),
+            pool_size=_whole(env, "CRM_POOL_SIZE", settings.pool_size, least=1),
             # PgBouncer before 1.21 cannot carry prepared statements: 0 turns them off.
-            prepare_threshold=_positive(env, "CRM_PREPARE_THRESHOLD", 5) or None,
+            prepare_threshold=_whole(env, "CRM_PREPARE_THRESHOLD", 5, least=0) or None,
         )
 
     def url(self, role: Role) -> str:
@@ -151,10 +158,10 @@ def _words(text: str | None, default: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(text.replace(",", " ").split()) if text else default
 
 
-def _positive(env: Mapping[str, str], name: str, default: int) -> int:
+def _whole(env: Mapping[str, str], name: str, default: int, *, least: int) -> int:
     text = env.get(name, "")
     if not text:
         return default
-    if not (text.isascii() and text.isdigit()):
-        raise SettingsError(f"{name} must be a whole number, not {text!r}.")
+    if not (text.isascii() and text.isdigit() and int(text) >= least):
+        raise SettingsError(f"{name} must be a whole number from {least} on, not {text!r}.")
     return int(text)

@@ -11,11 +11,11 @@ from crm_saas.kit.paging import LIMIT_DEFAULT, Cursor, Limit
 from crm_saas.kit.problems import problems
 from crm_saas.merges import queries, service, suggestions, undo, views
 from crm_saas.merges.errors import (
-    SuggestionMerged,
     AlreadyMerged,
     AlreadyUndone,
     LaterMergeFirst,
     MergeBlocked,
+    SuggestionMerged,
     UndoWindowOver,
 )
 from crm_saas.merges.schemas import (

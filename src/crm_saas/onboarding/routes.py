@@ -1,6 +1,7 @@
 from uuid import UUID
 
 from litestar import Response, post
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 
 from crm_saas.customers.errors import (
@@ -71,7 +72,8 @@ async def upgrade_customer(
     "/customers/find-or-create",
     permission="customers:create",
     status_code=200,
-    responses=problems(PhoneTaken, EmailTaken),
+    responses={201: ResponseSpec(Found, generate_examples=False)}
+    | problems(PhoneTaken, EmailTaken),
 )
 async def find_or_create_customer(
     context: RequestContext, data: JSONBody[FindOrCreate]

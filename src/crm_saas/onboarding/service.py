@@ -26,7 +26,7 @@ from crm_saas.customers.queries import access_customer
 from crm_saas.customers.views import view_customer
 from crm_saas.kit import idempotency
 from crm_saas.kit.context import Context
-from crm_saas.kit.errors import InvalidInput, Problem
+from crm_saas.kit.errors import Conflict, InvalidInput, Problem
 from crm_saas.kit.etags import require_match
 from crm_saas.kit.problems import database_problem
 from crm_saas.onboarding.schemas import (
@@ -59,12 +59,14 @@ async def upgrade(
     context: Context, customer_id: UUID, sent: UpgradeCustomer, if_match: str | None
 ) -> Customer:
     customer = await access_customer(context, customer_id)
-    phone = sent.phone if isinstance(sent.phone, str) else customer.phone
+    phone = read_fields(context.tenant, sent).get("phone") or customer.phone
     verified = await prove_phone(
         context, phone, sent.otp_code, sent.verification_token, purpose="registration"
     )
     customer = await access_to_change(context, customer_id, sent)
     require_match(customer, if_match)
+    if not isinstance(sent.phone, str) and phone != customer.phone:
+        raise Conflict("The customer's phone was changed at this moment; look again and retry.")
     proved = verified is not None or (
         customer.phone_verified_at is not None and phone == customer.phone
     )

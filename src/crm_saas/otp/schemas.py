@@ -4,13 +4,11 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from crm_saas.kit.schemas import PhoneText, Struct
-from crm_saas.otp.proofs import TOKEN_LENGTH_MAX
 from crm_saas.otp.purposes import Channel, Locale, Purpose
 
 CodeText = Annotated[
     str, Meta(min_length=6, max_length=20, description="Six digits.", examples=["123456"])
 ]
-ProofText = Annotated[str, Meta(min_length=1, max_length=TOKEN_LENGTH_MAX)]
 
 
 class SendOtp(Struct):

@@ -13,6 +13,7 @@ from typing import cast
 
 from litestar.datastructures import Headers
 from litestar.middleware import ASGIMiddleware
+from litestar.routes import HTTPRoute
 from litestar.types import (
     ASGIApp,
     HTTPReceiveMessage,
@@ -60,7 +61,7 @@ class RequestTransaction(ASGIMiddleware):
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         options = scope["route_handler"].opt
         if cast(HTTPScope, scope)["method"] == "OPTIONS":  # Litestar's own handler, for every path
-            raise MethodNotAllowed("See /api/v1/docs for what this path takes.")
+            raise MethodNotAllowed(_methods_of(scope))
         headers = Headers.from_scope(scope)
         state = scope["state"]
         settings = self._database.settings
@@ -152,6 +153,17 @@ async def _idempotent(
             headers=answer.headers,
             body=answer.body,
         )
+
+
+def _methods_of(scope: Scope) -> set[str]:
+    """What the path that was asked for takes."""
+    routes = [route for route in scope["litestar_app"].routes if isinstance(route, HTTPRoute)]
+    return {
+        method
+        for route in routes
+        if route.path_format == scope["path_template"]
+        for method in route.methods
+    }
 
 
 def _may_run_again(error: DBAPIError) -> bool:
