@@ -21,6 +21,17 @@ _TABLE_IN_BODY = re.compile(
     r"\b(?:from|join|update|into)\s+(org_\w+)(?:\s+(?:as\s+)?(?!set\b|where\b|on\b|values\b)(\w+))?"
 )
 
+_REFUSED_IN_BODY = {
+    "uses merge": re.compile(r"\bmerge\s+into\b"),
+    "inserts a subquery as a value": re.compile(r"\bvalues\s*\([^;]*\(\s*select\b"),
+    "changes rows by a volatile function": re.compile(
+        r"\b(?:update|delete)\b[^;]*\b(?:clock_timestamp|gen_random_uuid|random|timeofday)\s*\("
+    ),
+    "inserts what it selects and returns nothing": re.compile(
+        r"\binsert\s+into\s+org_\w+[^;]*?\bselect\b(?![^;]*\breturning\b)"
+    ),
+}
+
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 
@@ -116,9 +127,15 @@ RULES: tuple[Callable[[exp.Expression, Functions], Iterator[str]], ...] = (
 def faults_of_body(body: str) -> Iterator[str]:
     """A function's SQL, read by words: PL/pgSQL around it is nobody's dialect.
 
-    Each org_* table in a statement is compared with a variable, under its alias.
+    Each org_* table in a statement is compared with a variable, under its alias, and no statement
+    on such a table uses what a cluster refuses.
     """
     without_comments = re.sub(r"--[^\n]*", "", body)
+    for statement in without_comments.split(";"):
+        if _TABLE_IN_BODY.search(statement):
+            yield from (
+                fault for fault, words in _REFUSED_IN_BODY.items() if words.search(statement)
+            )
     for statement in re.split(r";|\bunion all\b|\bunion\b", without_comments):
         for table, alias in _TABLE_IN_BODY.findall(statement):
             column = rf"{alias}\.{TENANT}" if alias else TENANT

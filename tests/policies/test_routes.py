@@ -8,12 +8,14 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
+from sqlalchemy import Engine, event
 
 from crm_saas.access.roles import ROLES
 from crm_saas.app import create_litestar
@@ -79,6 +81,12 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(server: Server) -> Iterator[World]:
+    with two_tenants(server) as made:
+        yield made
+
+
+@contextmanager
+def two_tenants(server: Server) -> Iterator[World]:
     with (
         make_tenant(server) as a,
         make_tenant(server, number_prefix="BEE-") as b,
@@ -114,6 +122,35 @@ def test_another_tenants_things_answer_as_nobodys(operation: str, world: World) 
                 send(client, call, nobody(), world)
 
     assert world.their_rows() == before
+
+
+@pytest.mark.parametrize("operation", ["read_customer", "edit_customer", "read_merge"])
+def test_the_walk_finds_a_leak(
+    operation: str, fresh_server: Server, owner_connection: psycopg.Connection
+) -> None:
+    """Either lock alone keeps the tenants apart; with both of them broken, the walk says so."""
+    with two_tenants(fresh_server) as world, without_tenant_conditions():
+        test_another_tenants_things_answer_as_nobodys(operation, world)
+        for table in tenant_tables(owner_connection):
+            owner_connection.execute(f"alter table {table} disable row level security".encode())
+        with pytest.raises(AssertionError):
+            test_another_tenants_things_answer_as_nobodys(operation, world)
+
+
+@contextmanager
+def without_tenant_conditions() -> Iterator[None]:
+    """The statements of the application without `tenant_org_id = …`."""
+
+    def strip(
+        connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
+    ) -> tuple[str, Any]:
+        return _TENANT_CONDITION.sub(r"\1 is not null", statement), parameters
+
+    event.listen(Engine, "before_cursor_execute", strip, retval=True)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", strip)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -251,6 +288,7 @@ def send(client: httpx.Client, call: Call, thing: Thing, world: World) -> Any:
     return seen(answer, sent)
 
 
+_TENANT_CONDITION = re.compile(r"\w+\.tenant_org_id = (%\(\w+\)s::UUID)")
 _VOLATILE = {
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}": "<id>",
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?": "<time>",

@@ -87,6 +87,7 @@ def _engine(settings: Settings, role: Role, pool: Pool, pool_size: int) -> Async
         # A request on a connection that died is run again by the middleware; the others ask first.
         pool_pre_ping=pool != "requests",
         pool_recycle=1800,
+        hide_parameters=True,  # they are personal data, and errors end up in logs
         connect_args={
             "prepare_threshold": settings.prepare_threshold,
             "connect_timeout": 5,

@@ -109,7 +109,7 @@ class RequestTransaction(ASGIMiddleware):
             self._note_use(context)
             scope["state"]["log_tenant"] = context.tenant.slug
             context.actor.require(scope["route_handler"].opt["permission"])
-            answer.commit = partial(_commit, session)
+            answer.commit = partial(_commit, session, scope)
             async with _idempotent(scope, context, answer, body) as replayed:
                 if not replayed:
                     await next_app(scope, _replay(body, receive), answer.receive)
@@ -171,11 +171,13 @@ def _may_run_again(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) in RETRYABLE
 
 
-async def _commit(session: AsyncSession) -> None:
+async def _commit(session: AsyncSession, scope: Scope) -> None:
     """A connection that breaks while it commits leaves open whether it did."""
     try:
         await session.commit()
     except DBAPIError as error:
+        # A stream's answer was about to start; now the refusal may.
+        ScopeState.from_scope(scope).response_started = False
         if error.connection_invalidated:
             raise Unavailable(_UNKNOWN_FATE) from error
         raise
