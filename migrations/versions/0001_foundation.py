@@ -471,6 +471,18 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column(
+            "name_skeleton",
+            sa.Text(collation="C"),
+            sa.Computed("name_skeleton(fold_text(name))", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "name2_skeleton",
+            sa.Text(collation="C"),
+            sa.Computed("name_skeleton(fold_text(name2))", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
             "email_norm",
             sa.Text(collation="C"),
             sa.Computed("fold_text(email)", persisted=True),
@@ -616,6 +628,18 @@ def upgrade() -> None:
         "org_customers_mst_sequence_ix",
         "org_customers_mst",
         ["tenant_org_id", "customer_seq", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "org_customers_mst_skeleton2_ix",
+        "org_customers_mst",
+        ["tenant_org_id", "name2_skeleton", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "org_customers_mst_skeleton_ix",
+        "org_customers_mst",
+        ["tenant_org_id", "name_skeleton", "id"],
         unique=False,
     )
     op.create_index(

@@ -1,4 +1,6 @@
--- Opens a session after the password was checked, and forgets the failed attempts.
+-- Opens a session after the password was checked, forgets the failed attempts on the account, and
+-- gives this one back to the address, which may be a whole office's.
+-- The rows are taken in the order of begin_log_in().
 create or replace function open_staff_session(
     wanted_staff_id uuid,
     new_session_id uuid,
@@ -20,6 +22,10 @@ begin
     values (new_session_id, person.id, new_token_hash, now(), ends_at, from_address, from_user_agent);
     delete from sys_log_in_attempts a
     where a.name_hash = sha256(convert_to('email:' || person.email_key, 'utf8'));
+    update sys_log_in_attempts a
+    set attempts = a.attempts - 1
+    where a.name_hash = sha256(convert_to('address:' || coalesce(from_address, ''), 'utf8'))
+        and a.attempts > 0;
     return query
     select
         person.name,

@@ -1,6 +1,5 @@
--- When a code for this tenant, phone and purpose was last sent; null if none is remembered.
-create or replace function otp_last_sent(tenant uuid, phone bytea, code_purpose text)
-returns timestamptz
+-- When a code of this tenant was last sent to the phone; null if none is remembered.
+create or replace function otp_last_sent(tenant uuid, phone bytea) returns timestamptz
 language plpgsql
 stable
 security definer
@@ -15,10 +14,9 @@ begin
         from sys_otp_codes c
         where c.phone_hash = phone
             and c.tenant_org_id = tenant
-            and c.purpose = code_purpose
     );
 end
 $$;
 
-revoke all on function otp_last_sent(uuid, bytea, text) from public;
-grant execute on function otp_last_sent(uuid, bytea, text) to crm_app;
+revoke all on function otp_last_sent(uuid, bytea) from public;
+grant execute on function otp_last_sent(uuid, bytea) to crm_app;

@@ -1,6 +1,6 @@
 -- Opens a challenge, or sends again for the one that is open: a new code (the counter), three new
--- attempts, five new minutes. No row: the last sending is less than `pause` ago.
--- Parallel calls meet at the unique index of unverified challenges, and one of them sends.
+-- attempts, five new minutes. No row: the last sending to this phone is less than `pause` ago,
+-- whatever it was for. Parallel calls for one phone wait for each other, and one of them sends.
 create or replace function otp_start_challenge(
     tenant uuid,
     phone bytea,
@@ -22,13 +22,14 @@ begin
     if tenant is distinct from current_tenant() then
         raise insufficient_privilege using message = 'another tenant''s codes';
     end if;
+    -- The unique index would stop two of one purpose only.
+    perform pg_advisory_xact_lock(hashtextextended(tenant::text || encode(phone, 'hex'), 0));
     -- The pause holds after a code was used, too.
     if exists (
         select
         from sys_otp_codes c
         where c.phone_hash = phone
             and c.tenant_org_id = tenant
-            and c.purpose = code_purpose
             and c.last_sent_at > now() - pause
     ) then
         return;

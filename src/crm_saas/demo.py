@@ -19,6 +19,7 @@ from crm_saas.kit.settings import Settings
 
 CUSTOMERS_EACH = 40
 PASSWORD = "demo-password"  # noqa: S105 - of made-up people
+STAFF_ROLES = ("owner", "sales_manager", "support")
 _Keys = dict[str, dict[str, str]]
 
 
@@ -92,7 +93,13 @@ def announce(keys: _Keys, address: str) -> None:
         click.echo(f"  Keys of the demo tenant {slug}:")
         for role, key in by_role.items():
             click.echo(f"    {role:14} {key}")
+        staff = ", ".join(_email(slug, role) for role in STAFF_ROLES)
+        click.echo(f"    staff sign in as {staff}; password {PASSWORD}")
     click.echo("\n  Ctrl-C stops everything; the data stays.\n")
+
+
+def _email(slug: str, role: str) -> str:
+    return f"{role.replace('_', '.')}@{slug}.example"
 
 
 async def _make(settings: Settings, shop: Shop) -> UUID:
@@ -106,11 +113,11 @@ async def _make(settings: Settings, shop: Shop) -> UUID:
         time_zone=shop.time_zone,
     )
     members = {}
-    for role in ("owner", "sales_manager", "support"):
+    for role in STAFF_ROLES:
         members[role] = await operator.add_staff(
             settings,
             tenant=shop.slug,
-            email=f"{role.replace('_', '.')}@{shop.slug}.example",
+            email=_email(shop.slug, role),
             name=f"{role.replace('_', ' ').title()} of {shop.name}",
             role=role,
             team="Front desk",
@@ -151,7 +158,7 @@ async def _make_keys(settings: Settings, shop: Shop) -> dict[str, str]:
             role=role,
             name=f"demo {role}",
             team="Front desk" if role == "sales_manager" else None,
-            member=f"support@{shop.slug}.example" if role == "support" else None,
+            member=_email(shop.slug, "support") if role == "support" else None,
         )
         made[role] = key.key
     return made

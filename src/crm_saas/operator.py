@@ -15,11 +15,13 @@ from crm_saas.access import keys, staff
 from crm_saas.access.models import Member, Staff, StaffTenant, Team
 from crm_saas.access.schemas import KeyView, MemberView, NewKeyView
 from crm_saas.access.views import view_key, view_member, view_new_key
+from crm_saas.customers.preferences import unresolved_reference
 from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.emails import InvalidEmail, email_key, parse_email
 from crm_saas.kit.errors import InvalidInput, NotFound
 from crm_saas.kit.ids import new_id
+from crm_saas.kit.paging import LIMIT_MAX
 from crm_saas.kit.settings import Settings
 from crm_saas.tenancy import registry
 from crm_saas.tenancy.models import TenantRow
@@ -75,12 +77,14 @@ async def configure_tenant(settings: Settings, **changes: Any) -> TenantView:
 
 
 def read_json_schema(content: bytes) -> dict[str, Any]:
-    """Raises InvalidInput for what is no JSON Schema (2020-12)."""
+    """Raises InvalidInput for what is no JSON Schema (2020-12), or not whole by itself."""
     try:
         schema: dict[str, Any] = msgspec.json.decode(content, type=dict[str, Any])
         Draft202012Validator.check_schema(schema)
     except (msgspec.MsgspecError, SchemaError) as error:
         raise InvalidInput.of("preferences-schema", f"is no JSON Schema: {error}") from error
+    if (place := unresolved_reference(schema)) is not None:
+        raise InvalidInput.of("preferences-schema", f"must hold what it refers to: {place[:200]}")
     return schema
 
 
@@ -109,8 +113,16 @@ async def create_key(
 
 
 async def list_keys(settings: Settings, *, tenant: str) -> list[KeyView]:
+    """All of them, however many pages they fill."""
+    listed: list[KeyView] = []
+    cursor: str | None = None
     async with within(settings, tenant) as context:
-        return [view_key(*row) for row in await keys.list_keys(context)]
+        while True:
+            page = await keys.list_keys(context, limit=LIMIT_MAX, cursor=cursor)
+            listed += [view_key(*row) for row in page.rows]
+            cursor = page.next_cursor
+            if cursor is None:
+                return listed
 
 
 async def rotate_key(
@@ -198,7 +210,12 @@ async def _team(context: Context, name: str) -> Team:
 
 async def _member(context: Context, email: str) -> Member:
     member = await context.session.scalar(
-        select(Member).where(Member.tenant_org_id == context.tenant.id, Member.email == email)
+        select(Member)
+        .join(Staff, Staff.id == Member.staff_id)
+        .where(
+            Member.tenant_org_id == context.tenant.id,
+            Staff.email_key == staff.account_key(email),
+        )
     )
     if member is None:
         raise NotFound(f"The tenant has no member of staff with the e-mail {email!r}.")

@@ -3,7 +3,7 @@
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Tag
 
-from crm_saas.examples import EXAMPLES
+from crm_saas.examples import ANSWERS, BODIES, STREAMS
 from crm_saas.kit import openapi
 
 DESCRIPTION = """
@@ -14,7 +14,7 @@ never sees another's rows.
   `POST /api/v1/auth/login`. Enter one under *Authorize* to try requests on this page.
 - **Tenants.** The credential names the tenant. `X-Tenant` is for staff of several.
 - **Lost connections.** Send an `Idempotency-Key` with a POST, and send the same request again:
-  it happens once.
+  it happens once. Every POST takes one except `/auth/login`.
 - **Changes at the same time.** Send the `ETag` of your last read as `If-Match`.
 - **Errors** are `application/problem+json` (RFC 9457): act on `type`, show `detail`, mark
   `errors[].field`. Nothing is saved when the status is 400 or more.
@@ -43,5 +43,6 @@ def openapi_config() -> OpenAPIConfig:
         version="1",
         description=DESCRIPTION,
         tags=TAGS,
-        examples=EXAMPLES,
+        bodies=BODIES,
+        answers={**ANSWERS, **STREAMS},
     )

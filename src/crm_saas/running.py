@@ -1,18 +1,22 @@
 """Starting and stopping the product's processes."""
 
 import asyncio
+import gc
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
+import psycopg
 import uvicorn
 
 from crm_saas import demo
 from crm_saas.app import create_app
 from crm_saas.kit.db import Database
-from crm_saas.kit.embedded import EmbeddedPostgres
+from crm_saas.kit.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from crm_saas.kit.guard import refuse_unsafe_role
 from crm_saas.kit.logs import configure_logs
 from crm_saas.kit.schema import migrate
@@ -20,6 +24,7 @@ from crm_saas.kit.settings import Settings, SettingsError, data_folder
 from crm_saas.otp.senders import choose_sender
 
 GRACE_SECONDS = 20
+RESTARTS_MAX = 5
 
 
 def up(*, host: str, port: int) -> None:
@@ -42,6 +47,7 @@ def up(*, host: str, port: int) -> None:
             proxy_headers=False,  # CRM_TRUSTED_PROXIES says who is believed (kit/requests.py)
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
+    gc.collect()  # asyncio tells of tasks that failed when they are collected; not after the end
     click.echo("Stopped.")
 
 
@@ -54,11 +60,48 @@ def _database() -> Iterator[None]:
     click.echo(f"Starting PostgreSQL in {data_folder()} …")
     with EmbeddedPostgres(data_folder()) as postgres:
         os.environ["DATABASE_URL"] = postgres.url
+        with _kept_running(postgres):
+            yield
+
+
+@contextmanager
+def _kept_running(postgres: EmbeddedPostgres) -> Iterator[None]:
+    """Starts the server again when it dies, and ends this process when that does not help."""
+    ending, changing = threading.Event(), threading.Lock()
+
+    def watch() -> None:
+        for attempt in range(RESTARTS_MAX + 1):
+            postgres.wait()
+            with changing:
+                if ending.is_set():
+                    return
+                if attempt == RESTARTS_MAX:
+                    break
+                click.echo("PostgreSQL ended by itself; starting it again …")
+                try:
+                    postgres.restart()
+                except (EmbeddedPostgresError, psycopg.Error, OSError) as error:
+                    click.echo(f"PostgreSQL does not start again: {error}", err=True)
+                    break
+                click.echo("PostgreSQL runs again.")
+        click.echo(f"Stopping: PostgreSQL does not stay up; its log is in {data_folder()}.")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    watcher = threading.Thread(target=watch, name="postgres watcher", daemon=True)
+    watcher.start()
+    try:
         yield
+    finally:
+        ending.set()
         click.echo("Stopping PostgreSQL …")
+        with changing:
+            postgres.stop()
+        watcher.join()
 
 
 def _refuse_taken_port(host: str, port: int) -> None:
+    if not 0 < port < 1 << 16:
+        raise SettingsError(f"A port is a number from 1 to 65535, not {port}: PORT=8080 make run")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

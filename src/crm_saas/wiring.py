@@ -4,6 +4,7 @@ from litestar.types import ControllerRouterHandler
 
 from crm_saas.access import models as access_models
 from crm_saas.access import routes as access_routes
+from crm_saas.access import tasks as access_tasks
 from crm_saas.access.roles import permissions_of
 from crm_saas.addresses import models as address_models
 from crm_saas.addresses import routes as address_routes
@@ -62,12 +63,14 @@ ROUTES: list[ControllerRouterHandler] = [
 
 JOBS: tuple[Job, ...] = (
     *tenancy_tasks.JOBS,
+    *access_tasks.JOBS,
     *otp_tasks.JOBS,
     *customer_tasks.JOBS,
     *merge_tasks.JOBS,
 )
 PERIODIC_JOBS: tuple[PeriodicJob, ...] = (
     *tenancy_tasks.PERIODIC_JOBS,
+    *access_tasks.PERIODIC_JOBS,
     *otp_tasks.PERIODIC_JOBS,
     *customer_tasks.PERIODIC_JOBS,
 )

@@ -183,11 +183,11 @@ class _Backoff(BaseRetryStrategy):
     def get_retry_decision(
         self, *, exception: BaseException, job: QueuedJob
     ) -> RetryDecision | None:
+        if isinstance(exception, asyncio.CancelledError):
+            # The worker shuts down, which is no fault of the job's; the next one may start at once.
+            return RetryDecision()
         if isinstance(exception, JobRefused) or job.attempts >= self.retries:
             return None
-        if isinstance(exception, asyncio.CancelledError):
-            # The worker shuts down; the next one may start at once.
-            return RetryDecision()
         wait_seconds = min(_FIRST_WAIT_SECONDS * 3**job.attempts, _LONGEST_WAIT_SECONDS)
         return RetryDecision(retry_in={"seconds": wait_seconds})
 

@@ -83,6 +83,9 @@ def test_scopes_narrow_and_never_widen(tenant: TestTenant, with_key: With) -> No
     assert reader.get("/customers").status_code == 200
     refused = reader.post("/customers", json={"type": "guest"})
     assert (refused.status_code, refused.json()["permission"]) == (403, "customers:create")
+    assert "This key's scopes leave out `customers:create`." in refused.json()["detail"]
+    lacking = reader.post("/keys", json={"name": "x", "role": "pos"})
+    assert "The role `pos` lacks the permission `keys:manage`." in lacking.json()["detail"]
     wide = owner.post("/keys", json={"name": "x", "role": "pos", "scopes": ["keys:manage"]})
     assert wide.status_code == 422
     # Without customers:unmask, contact data is masked.
@@ -134,6 +137,42 @@ def test_a_key_that_was_tampered_with(
         "scheme": key.upper(),
     }[change]
     assert with_key(tampered).get("/auth/me").status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/keys", "/staff", "/teams"])
+def test_lists_go_page_by_page(tenant: TestTenant, other_tenant: TestTenant, path: str) -> None:
+    owner = tenant.client("owner")
+    for number in range(4):
+        make_key(owner)
+        tenant.member()
+        owner.post("/teams", json={"name": f"Team {number}"})
+    whole = owner.get(path).json()
+    assert whole["nextCursor"] is None
+    seen, cursor = [], {}
+    while True:
+        page = owner.get(path, params={"limit": 2, **cursor}).json()
+        assert len(page["items"]) <= 2
+        seen += page["items"]
+        if page["nextCursor"] is None:
+            break
+        cursor = {"cursor": page["nextCursor"]}
+    assert seen == whole["items"]
+    assert len(seen) >= 4
+    assert other_tenant.client("owner").get(path, params=cursor).status_code == 422
+
+
+def test_the_operator_lists_all_keys(tenant: TestTenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operator, "LIMIT_MAX", 2)
+    made = [make_key(tenant.client("owner"))["id"] for _ in range(4)]
+    listed = asyncio.run(operator.list_keys(tenant.server.settings, tenant=tenant.slug))
+    assert [str(key.id) for key in listed][-4:] == made
+
+
+def test_a_key_for_a_member_named_in_other_letters(tenant: TestTenant) -> None:
+    member = tenant.member("support")
+    key = tenant.key("support", member=f" {member.email.upper()} ")
+    with tenant.server.client(key) as api:
+        assert api.get("/auth/me").status_code == 200
 
 
 def test_a_suspended_tenant_is_served_nothing(tenant: TestTenant) -> None:

@@ -99,6 +99,25 @@ def test_a_taken_phone_names_who_has_it(api: httpx.Client) -> None:
     assert api.get("/customers", params={"total": True}).json()["total"] == 1
 
 
+def test_a_taken_phone_names_nobody_to_who_may_not_read(tenant: TestTenant) -> None:
+    holder = create_stub(tenant.client(), name="Salma")
+    blind = tenant.client("manager", scopes=["customers:create"])
+    answer = blind.post("/customers", json={"name": "Badr", "phone": holder["phone"]})
+    assert slug(answer) == "phone-taken"
+    assert holder["customerNumber"] not in answer.text
+    assert "Salma" not in answer.text and "customerId" not in answer.json()
+
+
+def test_what_is_missing_is_said_in_words(api: httpx.Client) -> None:
+    answer = api.post("/customers", json={"type": "full", "phone": new_phone()})
+    assert "a full profile needs name" in answer.json()["detail"]
+    answer = api.post("/customers/find-or-create", json={"email": "nobody@example.com"})
+    assert fields(answer) == {"phone"}
+    assert "nobody has this e-mail" in answer.json()["detail"]
+    answer = api.get("/customers/by-number/CUST-99999")
+    assert "this number" in answer.json()["detail"]
+
+
 def test_another_tenants_phone_is_free(api: httpx.Client, other_tenant: TestTenant) -> None:
     phone = new_phone()
     theirs = create_stub(other_tenant.client(), phone=phone, email="amal@example.com")
@@ -152,12 +171,14 @@ def test_a_guest_grows_to_a_stub_and_on(tenant: TestTenant, api: httpx.Client) -
     stub = api.post(path, json={"type": "stub", "name": "Amal", "phone": phone}).json()
     assert (stub["profileStatus"], stub["displayName"]) == ("stub", "Amal")
     assert (stub["customerNumber"], stub["expiresAt"]) == (guest["customerNumber"], None)
-    assert slug(api.post(path, json={"type": "stub"})) == "profile-never-goes-back"
-    assert slug(api.post(path, json={"type": "full"})) == "phone-not-verified"
+    assert slug(api.post(path, json={"type": "stub"})) == "profile-reached"
+    unproved = api.post(path, json={"type": "full"})
+    assert slug(unproved) == "phone-not-verified"
+    assert fields(unproved) == {"otpCode"}
     full = api.post(path, json={"otpCode": send_code(tenant, phone)}).json()
     assert (full["profileStatus"], full["phoneVerified"]) == ("full", True)
-    for kind in ("stub", "full"):
-        assert slug(api.post(path, json={"type": kind})) == "profile-never-goes-back"
+    assert slug(api.post(path, json={"type": "full"})) == "profile-reached"
+    assert slug(api.post(path, json={"type": "stub"})) == "profile-never-goes-back"
     assert api.post(path, json={"type": "guest"}).status_code == 422
     assert api.get(f"/customers/{guest['id']}").json()["profileStatus"] == "full"
 

@@ -31,6 +31,24 @@ def test_two_editors_of_one_version(api: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
+    ("verb", "body"),
+    [
+        ("block", {"reason": "fraud"}),
+        ("reactivate", None),
+        ("verify-identity", {"how": "passport"}),
+    ],
+)
+def test_verbs_heed_the_version_too(
+    api: httpx.Client, verb: str, body: dict[str, str] | None
+) -> None:
+    path = path_of(create_stub(api))
+    late = api.post(f"{path}/{verb}", json=body, headers={"If-Match": '"7"'})
+    assert (late.status_code, slug(late)) == (412, "precondition-failed")
+    assert api.get(path).headers["ETag"] == '"1"'
+    assert api.post(f"{path}/{verb}", json=body, headers={"If-Match": '"1"'}).status_code == 200
+
+
+@pytest.mark.parametrize(
     "etag", ["garbage", '"', 'W/"1"', '""', '"99999999999999999999"', "1", ","]
 )
 def test_an_etag_of_another_form_matches_nothing(api: httpx.Client, etag: str) -> None:
@@ -99,7 +117,7 @@ def test_each_move_along_the_journey_is_recorded(api: httpx.Client) -> None:
         assert api.patch(path, json={"journeyStage": stage}).json()["journeyStage"] == stage
     assert api.patch(path, json={"journeyStage": "nowhere"}).status_code == 422
     moves = [
-        (event["before"]["journey_stage"], event["after"]["journey_stage"])
+        (event["before"]["journeyStage"], event["after"]["journeyStage"])
         for event in api.get(f"{path}/history").json()["items"]
         if event["kind"] == "customer.stage_moved"
     ]
@@ -129,10 +147,13 @@ def test_a_recycled_number_moves_to_who_proves_it(tenant: TestTenant, api: httpx
     former = create_stub(api, name="Salma", phone=phone, notes="kept", email="s@example.com")
     body = {"type": "full", "name": "Badr", "phone": phone, "claimPhone": True}
     unproved = api.post("/customers", json=body | {"type": "stub"})
-    assert slug(unproved) == "phone-taken"
+    assert [error["field"] for error in unproved.json()["errors"]] == ["claimPhone"]
+    edited = api.patch(path_of(create_guest(api)), json={"claimPhone": True})
+    assert [error["field"] for error in edited.json()["errors"]] == ["claimPhone"]
     code = send_code(tenant, phone)
     taken = api.post("/customers", json=body | {"otpCode": code, "claimPhone": False})
     assert slug(taken) == "phone-taken"
+    assert "claimPhone" in taken.json()["detail"]
     claimed = api.post("/customers", json=body | {"otpCode": code})
     assert claimed.status_code == 201, claimed.text
     left = api.get(path_of(former)).json()

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from crm_saas.kit.settings import Settings
-from factories.customers import create_guest, create_stub
+from factories.customers import create_guest, create_stub, new_phone
 from factories.database import rows
 from factories.servers import Server
 from factories.tenants import TestTenant, make_tenant
@@ -59,6 +59,49 @@ def test_texts_come_back_as_they_were(api: httpx.Client) -> None:
     assert line["createdAt"][:19] == made["createdAt"][:19]
 
 
+def test_an_export_says_what_the_list_says(api: httpx.Client, tenant: TestTenant) -> None:
+    phones = ["+96892123456", "+12125550123", "+442071838750", "+2902345", "+97150123456"]
+    emails = ["a@example.com", "amal@b@example.com", "\u00e9mile@example.com"]
+    money = [("12.500", "OMR"), ("999999999999999.999", "OMR"), ("7", "JPY"), ("0.05", "KES")]
+    for phone in phones:
+        api.post("/customers", json={"name": "Amal", "phone": phone})
+    for email in emails:
+        api.post("/customers", json={"name": "E", "phone": new_phone(), "email": email})
+    for amount, currency in money:
+        create_guest(
+            api,
+            annualRevenue={"amount": amount, "currency": currency},
+            avatarUrl="https://example.com/a.png",
+        )
+    verified = create_stub(api)
+    api.post(f"/customers/{verified['id']}/verify-identity", json={"how": "passport"})
+    for role in ("auditor", "manager"):
+        client = tenant.client(role)
+        listed = client.get("/customers", params={"sort": "customerNumber"}).json()["items"]
+        assert len(listed) > len(emails) + len(money)
+        lines = as_lines(client.get("/customers/export", params={"format": "jsonl"}))
+        sheet = as_csv(client.get("/customers/export"))
+        for shown, line, cells in zip(listed, lines, sheet, strict=True):
+            for name in ("phone", "email", "avatarUrl"):
+                assert shown[name] == line[name] == (cells[name] or None)
+            for name in ("phoneVerified", "emailVerified", "identityVerified"):
+                assert line[name] is shown[name]
+                assert cells[name] == str(shown[name]).lower()
+            revenue = shown["annualRevenue"] or {"amount": None, "currency": None}
+            assert line["annualRevenueAmount"] == revenue["amount"]
+            assert line["annualRevenueCurrency"] == revenue["currency"]
+            assert cells["annualRevenueAmount"] == (revenue["amount"] or "")
+            assert (line["expiresAt"] or "")[:19] == (shown["expiresAt"] or "")[:19]
+
+
+def test_a_spreadsheet_may_ask_for_a_mark(api: httpx.Client) -> None:
+    create_stub(api, name="أمل")
+    plain, marked = (api.get("/customers/export", params={"bom": bom}) for bom in (False, True))
+    assert marked.content == b"\xef\xbb\xbf" + plain.content
+    refused = api.get("/customers/export", params={"bom": True, "format": "jsonl"})
+    assert [error["field"] for error in refused.json()["errors"]] == ["bom"]
+
+
 def test_an_export_is_whole_and_filtered(api: httpx.Client, other_tenant: TestTenant) -> None:
     create_stub(other_tenant.client())
     stubs = [create_stub(api)["id"] for _ in range(3)]
@@ -86,7 +129,7 @@ def test_an_export_is_a_file_and_in_the_trail(api: httpx.Client, tenant: TestTen
     assert answer.headers["Content-Type"].startswith("application/x-ndjson")
     event = api.get("/audit", params={"limit": 1}).json()["items"][0]
     assert (event["kind"], event["actorRole"]) == ("customers.exported", "auditor")
-    assert event["after"] == {"format": "jsonl", "filter": {"profile_status": "stub"}}
+    assert event["after"] == {"format": "jsonl", "filter": {"profileStatus": "stub"}}
 
 
 def test_an_export_that_is_refused_is_not_in_the_trail(api: httpx.Client) -> None:

@@ -93,6 +93,12 @@ def test_each_filter_keeps_and_drops(api: httpx.Client, tenant: TestTenant) -> N
     wanted = create_stub(
         api,
         name="Amal",
+        name2="أمل",
+        firstName="Amal",
+        lastName="Al Balushi",
+        displayName="Mrs Amal",
+        honorific="Mrs",
+        annualRevenue={"amount": "12.500", "currency": "OMR"},
         email="Amal@Example.com",
         locale="ar",
         customerType="business",
@@ -113,7 +119,15 @@ def test_each_filter_keeps_and_drops(api: httpx.Client, tenant: TestTenant) -> N
         "customerNumber": wanted["customerNumber"].lower(),
         "phone": wanted["phone"].removeprefix("+968"),
         "email": "AMAL@example.com",
-        "name": "Amal",
+        "name": " Amal ",
+        "name2": "أمل",
+        "firstName": "Amal",
+        "lastName": "Al Balushi",
+        "displayName": "Mrs Amal",
+        "honorific": "Mrs",
+        "annualRevenueFrom": "12.5",
+        "annualRevenueBefore": "12.501",
+        "annualRevenueCurrency": "OMR",
         "locale": "ar",
         "companyName": "Tea House",
         "companySize": "11-50",
@@ -128,13 +142,73 @@ def test_each_filter_keeps_and_drops(api: httpx.Client, tenant: TestTenant) -> N
     for name, value in kept.items():
         assert [c["id"] for c in items(api, **{name: value})] == [wanted["id"]], name
     assert [c["id"] for c in items(api, **kept)] == [wanted["id"]]
-    for name, value in {"identityVerified": "false", "createdFrom": other["createdAt"]}.items():
+    for name, value in {
+        "identityVerified": "false",
+        "createdFrom": other["createdAt"],
+        "expiresFrom": other["expiresAt"],
+        "expiresBefore": "2999-01-01",
+    }.items():
         assert [c["id"] for c in items(api, **{name: value})] == [other["id"]], name
     for name, value in {
         "status": "blocked", "lifecycle": "vip", "phoneVerified": "true", "emailVerified": "true",
         "createdFrom": "2999-01-01T00:00:00Z", "updatedBefore": "2020-01-01T00:00:00Z",
     }.items():  # fmt: skip
         assert items(api, **{name: value}) == [], name
+
+
+def test_several_statuses_at_once(api: httpx.Client) -> None:
+    guest, stub, blocked = create_guest(api), create_stub(api), create_stub(api)
+    api.post(f"/customers/{blocked['id']}/block", json={"reason": "fraud"})
+    api.delete(f"/customers/{guest['id']}")
+    found = items(api, status="inactive,blocked", sort="createdAt")
+    assert [c["id"] for c in found] == [guest["id"], blocked["id"]]
+    found = items(api, profileStatus="stub, full", status="active")
+    assert [c["id"] for c in found] == [stub["id"]]
+
+
+@pytest.mark.parametrize("path", ["/customers", "/customers/export"])
+def test_every_filter_that_is_wrong_is_named(api: httpx.Client, path: str) -> None:
+    wrong = {
+        "status": "active,gone",
+        "profileStatus": "",
+        "createdFrom": "2026-02-30",
+        "updatedBefore": "2026-01-31T00:00:00",
+        "annualRevenueFrom": "1.23456",
+        "phone": "12",
+    }
+    # What cannot be decoded comes before what makes no sense.
+    in_form = {"createdFrom", "updatedBefore", "phone"}
+    for names in ({"status", "profileStatus"}, {"annualRevenueFrom"}, in_form):
+        answer = api.get(path, params={name: wrong[name] for name in names})
+        assert answer.status_code == 422
+        assert {error["field"] for error in answer.json()["errors"]} == names
+
+
+def test_a_date_is_its_midnight_in_utc(api: httpx.Client) -> None:
+    made = create_guest(api)
+    today = made["createdAt"][:10]
+    assert [c["id"] for c in items(api, createdFrom=today)] == [made["id"]]
+    assert items(api, createdBefore=today) == []
+
+
+def test_a_search_has_its_own_order(api: httpx.Client) -> None:
+    answer = api.get("/customers", params={"search": "amal", "sort": "name"})
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["sort"]
+
+
+def test_who_sees_masked_contacts_finds_by_whole_ones_only(
+    api: httpx.Client, tenant: TestTenant
+) -> None:
+    made = create_stub(api, name="Salma", phone="+96892123456", email="quince@example.com")
+    auditor = tenant.client("auditor")
+    for piece in ("921234", "23456", "+968 9212", "quin", "quince@ex", "92123457"):
+        assert [c["id"] for c in items(api, search=piece)] == [made["id"]], piece
+        assert items(auditor, search=piece) == [], piece
+        counted = auditor.get("/customers", params={"search": piece, "total": "true"}).json()
+        assert counted["total"] == 0
+    for whole in ("+96892123456", "92123456", "quince@example.com", "Salm", "1"):
+        assert [c["id"] for c in items(auditor, search=whole)] == [made["id"]], whole
 
 
 def test_an_email_is_found_however_its_domain_is_written(api: httpx.Client) -> None:

@@ -159,7 +159,7 @@ class _Maker:
                 return "x" * max(schema.get("minLength", 1), 1)
         raise NoRequest(
             f"No value for {name!r} of {self._operation} can be made from its schema. "
-            "Give the operation an example in crm_saas/examples.py."
+            "Give the operation an example in crm_saas/examples/bodies.py."
         )
 
     def resolved(self, schema: Json) -> Json:

@@ -7,8 +7,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -71,11 +70,9 @@ def _run(url: str, statement: str) -> None:
         connection.execute(statement)
 
 
-def _wait_until(condition: Callable[[], bool], *, seconds_max: float = 10) -> None:
-    deadline = time.monotonic() + seconds_max
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
+def _await_end(processes: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=10)
+    assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
 
 
 def test_the_owner_may_make_roles_and_databases_and_is_no_superuser(
@@ -171,9 +168,10 @@ def test_orphaned_backend_is_ended(
     with psycopg.connect(server.url) as connection:
         backend = psutil.Process(connection.info.backend_pid)
         backend.suspend()  # neither sees that its server died nor heeds a polite signal
+        others = [each for each in server_processes(server._folder.cluster) if each != backend]
         os.kill(server.pid, signal.SIGKILL)
         server.stop()
-        _wait_until(lambda: server_processes(server._folder.cluster) == [backend])
+        _await_end(others)
         monkeypatch.setattr("crm_saas.kit.postgres_processes.SECONDS_MAX", 0.2)
         server.start()
     assert backend not in server_processes(server._folder.cluster)
@@ -195,10 +193,11 @@ def test_server_ends_with_a_killed_parent(server: EmbeddedPostgres) -> None:
         with pytest.raises(DataFolderInUse, match=f"process {parent.pid} already runs"):
             server.start()
         assert psutil.Process(int(pid)).name() == "postgres"
+        running = server_processes(server._folder.cluster)
         parent.kill()
         parent.wait()
     assert EmbeddedPostgres.running_url(folder) is None
-    _wait_until(lambda: server_processes(server._folder.cluster) == [])
+    _await_end(running)
     assert "received fast shutdown request" in (folder / "postgres.log").read_text()[-3000:]
     server.start()
     assert _ask(server.url, "select 1") == 1

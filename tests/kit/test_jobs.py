@@ -432,12 +432,14 @@ async def test_a_worker_that_is_stopped_finishes_its_job(
     assert owner.execute("select * from jobs.procrastinate_workers").fetchall() == []
 
 
+@pytest.mark.parametrize("retries", [6, 0])  # on its last attempt too
 async def test_a_job_that_a_stopping_worker_cuts_off_goes_back(
     settings: Settings,
     database: Database,
     owner: psycopg.Connection[dict[str, Any]],
     tenant_ids: list[UUID],
     monkeypatch: pytest.MonkeyPatch,
+    retries: int,
 ) -> None:
     monkeypatch.setattr("crm_saas.worker._SHUTDOWN_SECONDS", 0)
     started = asyncio.Event()
@@ -449,7 +451,7 @@ async def test_a_job_that_a_stopping_worker_cuts_off_goes_back(
 
     async with request_of(database, tenant_ids[0]) as context:
         await enqueue(context, "greetings.hang", {})
-    hanging = Job(name="greetings.hang", function=hang)
+    hanging = Job(name="greetings.hang", function=hang, retries=retries)
     async with open_queue(settings, [hanging], []) as queue, working(queue):
         async with asyncio.timeout(10):
             await started.wait()

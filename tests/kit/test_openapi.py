@@ -11,9 +11,10 @@ from litestar.types import ASGIApp
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from crm_saas.app import create_app, create_litestar
-from crm_saas.examples import EXAMPLES
+from crm_saas.examples import ANSWERS, BODIES
 from crm_saas.kit.openapi import METHODS
-from crm_saas.kit.problems import PROBLEM_MEDIA_TYPE
+from crm_saas.kit.openapi_schemas import _structs
+from crm_saas.kit.problems import PROBLEM_MEDIA_TYPE, ProblemBody
 from crm_saas.kit.reference_page import ASSETS
 from crm_saas.kit.settings import Settings
 
@@ -156,6 +157,20 @@ def test_filters_are_parameters(document: dict[str, Any]) -> None:
     assert {"search", "createdBefore", "sort", "cursor"} <= parameters(document, listing)
 
 
+def test_rows_that_are_read_one_by_one_are_shown_whole(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    row = {"$ref": "#/components/schemas/BatchRow"}
+    assert schemas["Batch"]["properties"]["rows"]["items"] == row
+    assert "idempotencyKey" in schemas["BatchRow"]["required"]
+    assert schemas["BatchRow"]["additionalProperties"] is False
+
+
+def test_an_export_does_not_search(document: dict[str, Any]) -> None:
+    found = parameters(document, document["paths"]["/api/v1/customers/export"]["get"])
+    assert {"status", "bom"} <= found
+    assert "search" not in found
+
+
 def test_tags_are_declared(document: dict[str, Any]) -> None:
     declared = {tag["name"] for tag in document["tags"]}
     used = {tag for _, _, operation in operations(document) for tag in operation["tags"]}
@@ -171,10 +186,51 @@ def test_examples_are_bodies_that_the_routes_take(
         for _, _, op in operations(document)
         if "application/json" in op.get("requestBody", {}).get("content", {})
     }
-    assert with_body == EXAMPLES.keys()
-    for name, example in EXAMPLES.items():
+    assert with_body == BODIES.keys()
+    for name, example in BODIES.items():
         annotation = found[name].parsed_fn_signature.parameters["data"].annotation
         msgspec.convert(example, annotation)
+
+
+def test_every_answer_has_an_example_that_is_one(
+    litestar: Litestar, document: dict[str, Any]
+) -> None:
+    shown = set()
+    for _, _, operation in operations(document):
+        for status, response in operation["responses"].items():
+            for media in response.get("content", {}).values() if status < "300" else ():
+                assert "example" in media, f"{operation['operationId']} {status}"
+                shown.add(media["schema"].get("$ref", "").rpartition("/")[2])
+    assert shown - {""} == ANSWERS.keys()
+    kinds = {
+        kind.__name__: kind
+        for handler in handlers(litestar).values()
+        for kind in _structs(handler.parsed_fn_signature.return_type.annotation)
+    }
+    for name, answer in ANSWERS.items():
+        decoded = msgspec.convert(answer, kinds[name])
+        whole = set(document["components"]["schemas"][name]["required"])
+        assert whole <= answer.keys() <= msgspec.to_builtins(decoded).keys(), name
+
+
+def test_every_refusal_has_an_example_of_each_type(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        for status, response in operation["responses"].items():
+            media = response.get("content", {}).get(PROBLEM_MEDIA_TYPE)
+            if media is None:
+                continue
+            assert media["examples"], f"{method} {path} {status}"
+            for name, example in media["examples"].items():
+                problem = msgspec.convert(example["value"], ProblemBody)
+                assert str(problem.status) == status
+                assert problem.type.endswith("/" + name)
+                assert f"`{name}`" in response["description"]
+
+
+def test_where_a_body_is_read_it_may_be_too_slow(document: dict[str, Any]) -> None:
+    for _, _, operation in operations(document):
+        if "requestBody" in operation:
+            assert "408" in operation["responses"], operation["operationId"]
 
 
 def test_absent_is_no_type_of_its_own(document: dict[str, Any]) -> None:

@@ -69,8 +69,9 @@ def test_fields_that_are_not_the_callers_are_refused_by_name(api: httpx.Client, 
 
 def test_a_batch_row_is_held_to_the_same_fields(api: httpx.Client) -> None:
     row = {"idempotencyKey": "a", "phone": new_phone(), "name": "A", "customerNumber": "CUST-7"}
-    problem = refused(api.post("/customers/batch", json={"rows": [row]}), 422)
-    assert [error["field"] for error in problem["errors"]] == ["rows[0].customerNumber"]
+    answer = api.post("/customers/batch", json={"rows": [row]})
+    [outcome] = answer.json()["outcomes"]
+    assert [error["field"] for error in outcome["problem"]["errors"]] == ["customerNumber"]
 
 
 def test_every_wrong_field_has_an_entry(api: httpx.Client) -> None:
@@ -138,6 +139,45 @@ def test_a_repeated_name_is_named(api: httpx.Client) -> None:
     body = b'{"type":"guest","name":"Amal","name":"Badr"}'
     problem = refused(api.post("/customers", content=body, headers=JSON), 422)
     assert [error["field"] for error in problem["errors"]] == ["name"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "message"),
+    [
+        (b'{"type":"king"}', "type", "must be one of guest, stub, full"),
+        (b'{"name":""}', "name", "must have 1 character at least"),
+        (b'{"name":5}', "name", "must be text or null"),
+        (b'{"name":"a\\ud800b"}', "name", "has half of a surrogate pair (such as \\ud800)"),
+        (b'{"preferences":{"a":[1e400]}}', "preferences.a[0]", "is too large a number"),
+        (b'{"addresses":[{"latitude":91}]}', "addresses[0].latitude", "must be at most 90"),
+    ],
+)
+def test_messages_are_plain_words(api: httpx.Client, body: bytes, field: str, message: str) -> None:
+    problem = refused(api.post("/customers", content=body, headers=JSON), 422)
+    found = {error["field"]: error["message"] for error in problem["errors"]}
+    assert found[field] == message
+
+
+def test_messages_on_queries_are_plain_words(api: httpx.Client) -> None:
+    (error,) = refused(api.get("/customers?limit=0"), 422)["errors"]
+    assert error["message"] == "must be at least 1"
+    problem = refused(api.get("/customers?status=gone&phoneVerified=maybe"), 422)
+    found = {error["field"]: error["message"] for error in problem["errors"]}
+    assert found["status"].startswith("must be one of active, ")
+    assert found["phoneVerified"] == "must be true or false"
+
+
+def test_a_body_that_is_missing_names_what_it_needs(api: httpx.Client) -> None:
+    problem = refused(api.post("/keys"), 422)
+    assert {error["field"] for error in problem["errors"]} == {"name", "role"}
+    assert {error["code"] for error in problem["errors"]} == {"required"}
+
+
+def test_a_key_that_is_cut_off_is_told_apart_from_none(api: httpx.Client) -> None:
+    cut = {"Authorization": api.headers["Authorization"][:-3]}
+    assert "may be cut off" in refused(api.get("/auth/me", headers=cut), 401)["detail"]
+    none = refused(api.get("/auth/me", headers={"Authorization": ""}), 401)
+    assert none["detail"].startswith("Send `Authorization")
 
 
 def test_brackets_in_strings_are_not_depth(tenant: TestTenant) -> None:

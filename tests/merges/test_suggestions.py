@@ -74,6 +74,57 @@ def test_by_phone_email_and_name(
     assert suggested(api, two)[one["id"]] == item
 
 
+@pytest.mark.parametrize(
+    ("one_name", "other_name", "kind"),
+    [
+        ("Zainab Al Lawati", "Zaynab Al Lawati", "name"),
+        ("Zuwaina Al Mahrouqi", "Zuwayna Almahruqi", "name"),
+        ("Zainab Al Lawati", "Lawati Zeinab", "name"),
+        ("خالد المعمري", "Khalid Al Maamari", "transliteration"),
+        ("Khalid bin Said Al Maamari", "المعمري خالد", "transliteration"),
+        ("عبد الرحمن البلوشي", "Abdulrahman Al Balushi", "transliteration"),
+    ],
+)
+def test_by_names_spelled_otherwise(
+    tenant: TestTenant, run_jobs: RunJobs, one_name: str, other_name: str, kind: str
+) -> None:
+    api = tenant.client()
+    one = create_stub(api, name=one_name)
+    run_jobs()
+    two = create_stub(api, name=other_name)
+    run_jobs()
+    found = suggested(api, one)
+    assert list(found) == [two["id"]]
+    assert [ground["kind"] for ground in found[two["id"]]["evidence"]] == [kind]
+
+
+def test_by_a_second_name_in_the_other_script(tenant: TestTenant, run_jobs: RunJobs) -> None:
+    api = tenant.client()
+    one = create_stub(api, name="K. M.", name2="خالد المعمري")
+    two = create_stub(api, name="Khalid Al Maamari")
+    run_jobs()
+    assert list(suggested(api, one)) == [two["id"]]
+
+
+@pytest.mark.parametrize(
+    ("one_name", "other_name"),
+    [
+        ("Zainab Al Lawati", "Zuhair Al Lawati"),
+        ("Khalid Al Maamari", "خالد العامري"),
+        ("Hassan Al Harthy", "حسين الحارثي"),
+        ("Mohammed Al Balushi", "محمود البلوشي"),
+    ],
+)
+def test_others_of_one_family_are_not_suggested(
+    tenant: TestTenant, run_jobs: RunJobs, one_name: str, other_name: str
+) -> None:
+    api = tenant.client()
+    for name in (one_name, other_name):
+        create_stub(api, name=name)
+    run_jobs()
+    assert api.get("/duplicates").json()["items"] == []
+
+
 def test_running_again_changes_nothing(tenant: TestTenant, run_jobs: RunJobs) -> None:
     api = tenant.client()
     one, two = (create_stub(api, name="Salim Al Harthy") for _ in range(2))

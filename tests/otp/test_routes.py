@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import psycopg
 import pytest
+from twilio.request_validator import RequestValidator
 
 from crm_saas.kit.db import Database
 from crm_saas.kit.settings import Settings
 from crm_saas.otp import tasks
+from crm_saas.otp.callbacks import callback_url
+from crm_saas.otp.queries import Sending
 from crm_saas.worker import open_queue
 from factories.codes import new_mobile, send_code, wrong
 from factories.customers import create_guest, create_stub
@@ -107,6 +111,18 @@ def test_a_status_that_twilio_did_not_sign_is_refused(shop: Shop) -> None:
     report = shop.stand_in.report(message, "failed", base_url=shop.tenant.server.url)
     assert report.status_code < 500
     assert shop.column("delivery_state") == ["queued"]
+
+
+def test_a_status_for_a_tenant_that_is_gone_is_taken(shop: Shop) -> None:
+    sending = Sending(uuid4(), b"\x02" * 32, uuid4(), 0, "sms")
+    url, form = callback_url(shop.settings, sending), {"MessageStatus": "delivered"}
+    signature = RequestValidator(twilio.TOKEN).compute_signature(url, form)
+    answer = httpx.post(
+        url.replace("https://crm.example.com", shop.tenant.server.url),
+        data=form,
+        headers={"X-Twilio-Signature": signature},
+    )
+    assert answer.status_code == 204
 
 
 def test_arabic_customers_read_arabic(shop: Shop) -> None:

@@ -200,3 +200,9 @@ def test_the_log_sender_is_refused_in_production() -> None:
 def test_twilio_without_its_settings_is_refused(missing: str) -> None:
     with pytest.raises(SettingsError, match=missing.upper()):
         choose_sender(settings_for("", **{missing: ""}))
+
+
+@pytest.mark.parametrize("channels", [(), ("sms", "pigeon")])
+def test_channels_that_are_none_are_refused_at_start(channels: tuple[str, ...]) -> None:
+    with pytest.raises(SettingsError, match="CRM_OTP_CHANNELS"):
+        choose_sender(Settings(otp_channels=channels))

@@ -12,6 +12,7 @@ from crm_saas.kit.db import Database
 from crm_saas.kit.settings import Settings
 from crm_saas.otp import budgets, tasks
 from crm_saas.otp.errors import OtpBudgetExhausted, OtpSentRecently
+from crm_saas.otp.purposes import PURPOSES, Purpose
 from crm_saas.otp.service import SentCode, VerifiedCode, redeem, send_code
 from otp.desk import DEVICE, PHONE, Desk, open_desk, refusal
 
@@ -139,8 +140,15 @@ async def test_a_minute_passes_between_two_sendings(desk: Desk) -> None:
     assert 58 <= int(early.value.headers["Retry-After"]) <= 60
     assert await desk.send(tenant=desk.other_tenant)
     assert await desk.send("+96890123457")
+    # Whatever the code is for.
+    assert await refusal(send_for(desk, "login")) == "otp-sent-recently"
+    desk.minute_passes()
+    assert await send_for(desk, "login")
+
+
+async def send_for(desk: Desk, purpose: Purpose) -> SentCode:
     async with desk.request() as context:
-        assert await send_code(context, phone=PHONE, purpose="login")
+        return await send_code(context, phone=PHONE, purpose=purpose)
 
 
 async def test_the_minute_holds_after_a_code_was_used_too(desk: Desk) -> None:
@@ -155,6 +163,31 @@ async def test_twenty_parallel_sendings_are_one(desk: Desk) -> None:
     assert kinds(answers) == {"SentCode": 1, "otp-sent-recently": 19}
     assert desk.used("phone_send_hour") == 1
     assert len(desk.rows("select from jobs.procrastinate_jobs")) == 1
+
+
+async def test_parallel_sendings_for_every_purpose_are_one(desk: Desk) -> None:
+    answers = await asyncio.gather(*[refusal(send_for(desk, p)) for p in PURPOSES * 5])
+    assert kinds(answers) == {"SentCode": 1, "otp-sent-recently": 19}
+
+
+async def test_sending_and_verifying_are_in_the_trail_without_code_and_phone(desk: Desk) -> None:
+    await desk.send()
+    await refusal(desk.verify(desk.wrong_code()))
+    code = desk.code()
+    await desk.redeem(code=code)
+    platform = Database(desk.settings, "crm_platform")
+    async with platform.transaction(None) as session:
+        found = await session.execute(
+            text("select kind, subject_id, before, after from org_events order by id")
+        )
+        events = found.all()
+    await platform.close()
+    masked = {"purpose": "registration", "maskedPhone": "+968901****56"}
+    [challenge] = desk.column("id")
+    assert [tuple(event) for event in events] == [
+        ("otp.sent", challenge, None, masked | {"channel": "sms"}),
+        ("otp.verified", challenge, None, masked),
+    ]
 
 
 async def test_a_new_sending_is_a_new_code_with_new_attempts(desk: Desk) -> None:
@@ -296,7 +329,7 @@ async def test_codes_go_an_hour_after_they_expired_and_budgets_stay(
         "delete from sys_otp_budgets",
         "select cleanup_expired_otp_codes()",
         "select cleanup_otp_budgets()",
-        "select otp_last_sent(:other, 'x', 'login')",
+        "select otp_last_sent(:other, 'x')",
         "select otp_attempt(:other, 'x', 'login', 3)",
         "select otp_forgive(:other, 'x', :other)",
         "select otp_verify(:other, 'x', :other, 0, true)",

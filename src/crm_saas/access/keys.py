@@ -7,6 +7,7 @@ from sqlalchemy import and_, select
 
 from crm_saas.access.errors import AlreadyRevoked
 from crm_saas.access.models import ApiKey, KeyUse, Member, Team
+from crm_saas.access.pages import Page, cut_page, page_after
 from crm_saas.access.roles import permissions_of, staff_scope_of
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import Forbidden, InvalidInput, NotFound
@@ -16,7 +17,6 @@ from crm_saas.kit.queries import with_zone
 from crm_saas.kit.tokens import Token, new_token
 
 TABLE = "org_api_keys"
-KEYS_LISTED_MAX = 500
 LIFETIME_MAX = timedelta(days=3653)
 
 
@@ -138,9 +138,11 @@ async def access_key(context: Context, key_id: UUID) -> ApiKey:
     return key
 
 
-async def list_keys(context: Context) -> list[tuple[ApiKey, datetime | None]]:
+async def list_keys(
+    context: Context, *, limit: int, cursor: str | None
+) -> Page[tuple[ApiKey, datetime | None]]:
     """The keys, and when each was last used."""
-    rows = await context.session.execute(
+    query = (
         select(ApiKey, KeyUse.last_used_at)
         .outerjoin(
             KeyUse,
@@ -151,10 +153,10 @@ async def list_keys(context: Context) -> list[tuple[ApiKey, datetime | None]]:
             ),
         )
         .where(ApiKey.tenant_org_id == context.tenant.id)
-        .order_by(ApiKey.id)
-        .limit(KEYS_LISTED_MAX)
     )
-    return [(key, last_used_at) for key, last_used_at in rows]
+    query = page_after(context, query, "keys", ApiKey.id, limit=limit, cursor=cursor)
+    rows = [(key, used_at) for key, used_at in await context.session.execute(query)]
+    return cut_page(context, rows, "keys", limit, lambda row: row[0].id)
 
 
 async def _require(

@@ -25,6 +25,7 @@ from crm_saas.access.views import view_key, view_member, view_new_key
 from crm_saas.kit.context import ANY_CREDENTIAL
 from crm_saas.kit.dependencies import AppDatabase, RequestContext
 from crm_saas.kit.errors import NotFound
+from crm_saas.kit.paging import LIMIT_DEFAULT, Cursor, Limit
 from crm_saas.kit.problems import problems
 from crm_saas.kit.schemas import provided
 
@@ -39,6 +40,7 @@ async def log_in(
         password=data.password,
         address=request.scope["state"]["address"],
         user_agent=request.headers.get("user-agent"),
+        request_id=request.scope["state"]["request_id"],
     )
 
 
@@ -76,8 +78,11 @@ async def revoke_session(context: RequestContext, session_id: FromPath[UUID]) ->
 
 
 @get("/keys", permission="keys:manage", responses=problems())
-async def list_keys(context: RequestContext) -> KeyList:
-    return KeyList(items=[view_key(*row) for row in await keys.list_keys(context)])
+async def list_keys(
+    context: RequestContext, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
+) -> KeyList:
+    page = await keys.list_keys(context, limit=limit, cursor=cursor)
+    return KeyList(items=[view_key(*row) for row in page.rows], next_cursor=page.next_cursor)
 
 
 @post("/keys", permission="keys:manage", responses=problems())
@@ -109,13 +114,20 @@ async def revoke_key(context: RequestContext, key_id: FromPath[UUID]) -> KeyView
 
 
 @get("/staff", permission="staff:read", responses=problems())
-async def list_members(context: RequestContext) -> MemberList:
-    return MemberList(items=[view_member(m) for m in await staff.list_members(context)])
+async def list_members(
+    context: RequestContext, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
+) -> MemberList:
+    page = await staff.list_members(context, limit=limit, cursor=cursor)
+    return MemberList(items=[view_member(m) for m in page.rows], next_cursor=page.next_cursor)
 
 
 @get("/teams", permission="staff:read", responses=problems())
-async def list_teams(context: RequestContext) -> TeamList:
-    return TeamList(items=[TeamView(id=t.id, name=t.name) for t in await staff.list_teams(context)])
+async def list_teams(
+    context: RequestContext, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
+) -> TeamList:
+    page = await staff.list_teams(context, limit=limit, cursor=cursor)
+    items = [TeamView(id=team.id, name=team.name) for team in page.rows]
+    return TeamList(items=items, next_cursor=page.next_cursor)
 
 
 @post("/teams", permission="staff:manage", responses=problems(NameTaken))

@@ -49,6 +49,7 @@ class NewKeyView(KeyView):
 
 class KeyList(Struct):
     items: list[KeyView]
+    next_cursor: str | None
 
 
 class LogIn(Struct):
@@ -105,6 +106,7 @@ class MemberView(Struct):
 
 class MemberList(Struct):
     items: list[MemberView]
+    next_cursor: str | None
 
 
 class CreateTeam(Struct):
@@ -118,3 +120,4 @@ class TeamView(Struct):
 
 class TeamList(Struct):
     items: list[TeamView]
+    next_cursor: str | None

@@ -5,25 +5,29 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import msgspec
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_saas.access.errors import NameTaken, WrongCredentials
 from crm_saas.access.models import Member, Team
+from crm_saas.access.pages import Page, cut_page, page_after
 from crm_saas.access.roles import staff_scope_of
 from crm_saas.access.schemas import SessionView, SignedIn
 from crm_saas.kit.context import Context
+from crm_saas.kit.crypto import KeyRing, encrypt
 from crm_saas.kit.db import Database
 from crm_saas.kit.emails import InvalidEmail, email_key, parse_email
 from crm_saas.kit.errors import NotFound
 from crm_saas.kit.events import record
 from crm_saas.kit.ids import new_id
+from crm_saas.kit.settings import Settings
 from crm_saas.kit.tokens import new_token
 
 SESSION_LIFETIME = timedelta(hours=12)
-LISTED_MAX = 500
 
 # OWASP's second choice of parameters: 19 MiB, so that two workers survive a burst of log-ins.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -37,22 +41,33 @@ def hash_password(password: str) -> str:
 
 
 async def log_in(
-    database: Database, *, email: str, password: str, address: str | None, user_agent: str | None
+    database: Database,
+    *,
+    email: str,
+    password: str,
+    address: str | None,
+    user_agent: str | None,
+    request_id: str,
 ) -> SignedIn:
     """Raises WrongCredentials, after the same work whether or not the account exists.
 
     The attempt is counted and committed before the password is looked at, so that parallel
-    guesses share one budget and no refusal takes its count back.
+    guesses share one budget and no refusal takes its count back. A job records how it ended.
     """
+    claimed, session_id = account_key(email), new_id()
+    trace = _trace(database.settings, session_id, address, request_id)
     async with database.transaction(None) as session:
         found = await session.execute(
             text("select * from begin_log_in(:email_key, :address)"),
-            {"email_key": _account_key(email), "address": address},
+            {"email_key": claimed, "address": address},
         )
         account = found.one()
     loop = asyncio.get_running_loop()
     matches = await loop.run_in_executor(_HASHING, _matches, account.password_hash, password)
     if not matches or account.locked:
+        async with database.transaction(None) as session:
+            # While an account rests, nobody fills its tenants' trails.
+            await _note(session, claimed, not account.locked, trace | {"opened": False})
         raise WrongCredentials(
             "The e-mail or the password is wrong. After ten wrong attempts an account rests for "
             "fifteen minutes."
@@ -67,7 +82,7 @@ async def log_in(
             ),
             {
                 "staff_id": account.staff_id,
-                "session_id": new_id(),
+                "session_id": session_id,
                 "hash": token.hash,
                 "expires_at": now + SESSION_LIFETIME,
                 "address": address,
@@ -75,6 +90,7 @@ async def log_in(
             },
         )
         row = opened.one()
+        await _note(session, claimed, True, trace | {"opened": True})
     return SignedIn(
         token=token.text,
         expires_at=now + SESSION_LIFETIME,
@@ -84,12 +100,38 @@ async def log_in(
     )
 
 
-def _account_key(email: str) -> str:
+def account_key(email: str) -> str:
     """As the account was made; what is no address has none, and is counted all the same."""
     try:
         return email_key(parse_email(email))
     except InvalidEmail:
         return email_key(email.strip())
+
+
+def _trace(
+    settings: Settings, session_id: UUID, address: str | None, request_id: str
+) -> dict[str, object]:
+    """What the job needs to know; the address sealed, since the queue holds no personal data."""
+    ring, aad = KeyRing.from_settings(settings), address_aad(session_id)
+    sealed = encrypt(ring, address.encode(), aad).hex() if address else None
+    return {"session_id": session_id, "request_id": request_id, "sealed_address": sealed}
+
+
+def address_aad(session_id: UUID) -> bytes:
+    return b"access.note_log_in" + session_id.bytes
+
+
+async def _note(
+    session: AsyncSession, claimed: str, recorded: bool, arguments: dict[str, object]
+) -> None:
+    await session.execute(
+        text("select note_log_in(:email_key, :recorded, cast(:arguments as jsonb))"),
+        {
+            "email_key": claimed,
+            "recorded": recorded,
+            "arguments": msgspec.json.encode(arguments).decode(),
+        },
+    )
 
 
 def _matches(password_hash: str | None, password: str) -> bool:
@@ -156,14 +198,11 @@ async def add_member(
     return member
 
 
-async def list_members(context: Context) -> list[Member]:
-    rows = await context.session.scalars(
-        select(Member)
-        .where(Member.tenant_org_id == context.tenant.id)
-        .order_by(Member.id)
-        .limit(LISTED_MAX)
-    )
-    return list(rows)
+async def list_members(context: Context, *, limit: int, cursor: str | None) -> Page[Member]:
+    query = select(Member).where(Member.tenant_org_id == context.tenant.id)
+    query = page_after(context, query, "staff", Member.id, limit=limit, cursor=cursor)
+    rows = list(await context.session.scalars(query))
+    return cut_page(context, rows, "staff", limit, lambda member: member.id)
 
 
 async def create_team(context: Context, *, name: str) -> Team:
@@ -177,11 +216,8 @@ async def create_team(context: Context, *, name: str) -> Team:
     return team
 
 
-async def list_teams(context: Context) -> list[Team]:
-    rows = await context.session.scalars(
-        select(Team)
-        .where(Team.tenant_org_id == context.tenant.id)
-        .order_by(Team.id)
-        .limit(LISTED_MAX)
-    )
-    return list(rows)
+async def list_teams(context: Context, *, limit: int, cursor: str | None) -> Page[Team]:
+    query = select(Team).where(Team.tenant_org_id == context.tenant.id)
+    query = page_after(context, query, "teams", Team.id, limit=limit, cursor=cursor)
+    rows = list(await context.session.scalars(query))
+    return cut_page(context, rows, "teams", limit, lambda team: team.id)

@@ -1,5 +1,6 @@
 """Reading the trail (SPEC 1.7), newest first."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -7,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import literal, select, tuple_
 
+from crm_saas.audit.kinds import EventKind
 from crm_saas.audit.schemas import EventList, EventView
 from crm_saas.kit.context import Context
 from crm_saas.kit.events import Event
@@ -18,6 +20,9 @@ _SAME = (
     "id", "kind", "subject_table", "subject_id", "customer_id", "actor_kind", "actor_id",
     "actor_name", "actor_role", "request_id", "address",
 )  # fmt: skip
+_INTERNAL = re.compile(r".*_key|.*_norm|person_id")
+# Objects whose names are the tenant's own.
+_OF_THE_TENANT = frozenset({"preferences", "preferences_schema"})
 
 
 async def list_events(
@@ -26,7 +31,7 @@ async def list_events(
     limit: int,
     cursor: str | None,
     customer_ids: Sequence[UUID] = (),
-    kind: str | None = None,
+    kind: EventKind | None = None,
     actor_id: UUID | None = None,
     at_from: datetime | None = None,
     at_before: datetime | None = None,
@@ -70,6 +75,30 @@ def _view(context: Context, event: Event) -> EventView:
     return EventView(
         **same,
         at=event.created_at,
-        before=event.before if whole else mask_contacts(event.before),
-        after=event.after if whole else mask_contacts(event.after),
+        before=shown(event.before if whole else mask_contacts(event.before)),
+        after=shown(event.after if whole else mask_contacts(event.after)),
     )
+
+
+def shown(values: dict[str, Any] | None) -> dict[str, Any] | None:
+    """An event's values under the names of the API, without what the API never shows."""
+    if values is None:
+        return None
+    return {
+        _camel(name): value if name in _OF_THE_TENANT else _renamed(value)
+        for name, value in values.items()
+        if not _INTERNAL.fullmatch(name)
+    }
+
+
+def _camel(name: str) -> str:
+    return re.sub(r"_([a-z0-9])", lambda found: found[1].upper(), name)
+
+
+def _renamed(value: Any) -> Any:
+    match value:
+        case dict():
+            return shown(value)
+        case list():
+            return [_renamed(item) for item in value]
+    return value

@@ -5,6 +5,7 @@ from uuid import UUID
 from litestar import get
 from litestar.params import FromQuery, QueryParameter
 
+from crm_saas.audit.kinds import EventKind
 from crm_saas.audit.queries import list_events
 from crm_saas.audit.schemas import EventList
 from crm_saas.kit.dependencies import RequestContext
@@ -17,7 +18,7 @@ async def read_audit_trail(
     context: RequestContext,
     limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = None,
-    kind: FromQuery[str | None] = None,
+    kind: FromQuery[EventKind | None] = None,
     customer_id: Annotated[UUID | None, QueryParameter(name="customerId")] = None,
     actor_id: Annotated[UUID | None, QueryParameter(name="actorId")] = None,
     at_from: Annotated[datetime | None, QueryParameter(name="from")] = None,

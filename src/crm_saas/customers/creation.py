@@ -12,8 +12,8 @@ from crm_saas.customers.assignment import (
     default_assignment,
     require_assigning,
 )
-from crm_saas.customers.errors import ProfileNeverGoesBack
-from crm_saas.customers.fields import compose_names, read_fields, renamed
+from crm_saas.customers.errors import ProfileNeverGoesBack, ProfileReached
+from crm_saas.customers.fields import DEFAULT_STAGES, compose_names, read_fields, renamed
 from crm_saas.customers.identifiers import (
     Claim,
     add_claims,
@@ -73,13 +73,12 @@ def check_profile(profile_status: str, columns: dict[str, Any]) -> None:
             if columns.get(field)
         ]
     else:
+        needs = "a full profile needs" if profile_status == "full" else "a stub needs"
         if not columns.get("phone"):
-            errors.append(FieldError("phone", f"a {profile_status} needs a phone", "required"))
+            errors.append(FieldError("phone", f"{needs} a phone", "required"))
         if not (columns.get("name") or columns.get("name2")):
             errors.append(
-                FieldError(
-                    "name", f"a {profile_status} needs name, or firstName and lastName", "required"
-                )
+                FieldError("name", f"{needs} name, or firstName and lastName", "required")
             )
     if errors:
         raise invalid_input(errors)
@@ -96,7 +95,7 @@ async def create_customer(
     holders = await lock_claims(context, new.claims)
     if verified and claim_phone:
         holders = [h for h in holders if not await release_phone(context, h)]
-    await refuse_taken(context, holders)
+    await refuse_taken(context, holders, may_claim=verified is not None and not claim_phone)
     return await insert_customer(context, new, verified=verified)
 
 
@@ -104,7 +103,8 @@ async def insert_customer(
     context: Context, new: NewCustomer, *, verified: VerifiedPhone | None = None
 ) -> Customer:
     """Inserts a customer whose claims are locked and free. The number is taken last but one."""
-    columns = default_assignment(context) | new.columns
+    stages = context.tenant.policy("journey_stages", DEFAULT_STAGES)
+    columns = {"journey_stage": stages[0]} | default_assignment(context) | new.columns
     await check_assignment(context, columns)
     customer = Customer(
         tenant_org_id=context.tenant.id,
@@ -160,12 +160,12 @@ async def upgrade_customer(
 ) -> Customer:
     """Moves guest → stub → full, never back. The customer is locked by the caller.
 
-    Raises ProfileNeverGoesBack, InvalidInput, PhoneTaken and EmailTaken.
+    Raises ProfileNeverGoesBack, ProfileReached, InvalidInput, PhoneTaken and EmailTaken.
     """
-    if _ORDER[to] <= _ORDER[customer.profile_status]:
-        raise ProfileNeverGoesBack(
-            f"{customer.customer_number} is `{customer.profile_status}` already."
-        )
+    if to == customer.profile_status:
+        raise ProfileReached(f"{customer.customer_number} is `{to}` already. PATCH changes fields.")
+    if _ORDER[to] < _ORDER[customer.profile_status]:
+        raise ProfileNeverGoesBack(f"{customer.customer_number} is `{customer.profile_status}`.")
     columns = upgraded_columns(context, customer, to, sent)
     await apply_changes(
         context,
@@ -210,7 +210,7 @@ async def apply_changes(
     taken = [h for h in holders if h.claim in wanted]
     if verified and claim_phone:
         taken = [h for h in taken if not await release_phone(context, h)]
-    await refuse_taken(context, taken)
+    await refuse_taken(context, taken, may_claim=verified is not None and not claim_phone)
     new |= _verifications(context, new, verified)
     if not new:
         return

@@ -1,4 +1,8 @@
-from crm_saas.kit.errors import Conflict, Problem
+from crm_saas.kit.errors import Conflict, FieldError, NotFound, Problem
+
+
+class CustomerNotFound(NotFound):
+    type, title = "customer-not-found", "There is no such customer"
 
 
 class PhoneTaken(Conflict):
@@ -13,9 +17,20 @@ class ProfileNeverGoesBack(Conflict):
     type, title = "profile-never-goes-back", "A profile only grows: guest, stub, full"
 
 
+class ProfileReached(Conflict):
+    type, title = "profile-reached", "The customer has this profile already"
+
+
 class CustomerBlocked(Conflict):
     type, title = "customer-blocked", "The customer is blocked"
 
 
 class PhoneNotVerified(Problem):
     status, type, title = 422, "phone-not-verified", "A full profile needs a verified phone"
+
+    def __init__(self) -> None:
+        detail = (
+            "Send a code with POST /api/v1/customers/send-otp and pass it on as otpCode, or pass "
+            "the verificationToken that /verify-otp gave."
+        )
+        super().__init__(detail, fields=[FieldError("otpCode", detail, "required")])

@@ -1,8 +1,11 @@
 """Export (SPEC 6.4): streamed by COPY, so that memory stays flat at any size."""
 
+import codecs
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any, Literal
 
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 from psycopg import AsyncConnection
 from sqlalchemy import (
     ColumnElement,
@@ -24,6 +27,7 @@ from crm_saas.customers.models import Customer
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import InvalidInput
 from crm_saas.kit.events import record
+from crm_saas.kit.money import DECIMALS
 
 Format = Literal["csv", "jsonl"]
 MEDIA_TYPES: dict[str, str] = {
@@ -48,42 +52,46 @@ _COLUMNS: dict[str, Any] = {
     "lastName": Customer.last_name,
     "honorific": Customer.honorific,
     "dateOfBirth": Customer.date_of_birth,
+    "avatarUrl": Customer.avatar_url,
     "locale": Customer.locale,
     "phone": Customer.phone,
     "phoneVerified": Customer.phone_verified_at.is_not(None),
     "email": Customer.email,
     "emailVerified": Customer.email_verified_at.is_not(None),
+    "identityVerified": Customer.identity_verified_at.is_not(None),
     "companyName": Customer.company_name,
     "companySize": Customer.company_size,
     "industry": Customer.industry,
+    "annualRevenueAmount": None,
+    "annualRevenueCurrency": Customer.annual_revenue_currency,
     "notes": Customer.notes,
     "preferences": Customer.preferences,
     "customerSince": Customer.customer_since,
     "assignedTo": Customer.assigned_to,
     "teamId": Customer.team_id,
+    "expiresAt": Customer.expires_at,
     "createdAt": Customer.created_at,
     "updatedAt": Customer.updated_at,
 }
-_TIMES = ("customerSince", "createdAt", "updatedAt")
+_TIMES = ("customerSince", "expiresAt", "createdAt", "updatedAt")
+_TRUTHS = ("phoneVerified", "emailVerified", "identityVerified")
 # What a tenant's own people typed. A phone is E.164 by the time it is stored: a plus and digits
 # are a number to a spreadsheet, never a formula, so phones stay readable.
 _TYPED = (
     "displayName", "name", "name2", "firstName", "lastName", "honorific", "email",
-    "companyName", "industry", "notes", "preferences",
+    "avatarUrl", "companyName", "industry", "notes", "preferences",
 )  # fmt: skip
 
 
 async def open_export(
-    context: Context, wanted: CustomerFilter, file_format: Format
+    context: Context, wanted: CustomerFilter, file_format: Format, *, bom: bool = False
 ) -> AsyncIterator[bytes]:
     """Records the export in the request's transaction and opens a stream with its own.
 
     The first chunk is fetched here, so that what fails fails before the answer begins.
     """
-    if wanted.search is not None:
-        raise InvalidInput.of(
-            "search", "finds the best hundred only; export takes the filters", "not-exported"
-        )
+    if bom and file_format != "csv":
+        raise InvalidInput.of("bom", "is for CSV; JSON has none (RFC 8259, 8.1)")
     await record(
         context,
         "customers.exported",
@@ -92,7 +100,7 @@ async def open_export(
     )
     stream = _stream(context, _statement(context, wanted, file_format))
     first = await anext(stream, b"")
-    return _after(first, stream)
+    return _after(codecs.BOM_UTF8 + first if bom else first, stream)
 
 
 async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -129,6 +137,8 @@ def _statement(
 ) -> tuple[str, dict[str, Any]]:
     columns = _shown(context)
     if file_format == "csv":
+        # COPY would write t and f, which no spreadsheet reads.
+        columns |= {name: cast(columns[name], Text) for name in _TRUTHS}
         guarded = {name: _guard(c) if name in _TYPED else c for name, c in columns.items()}
         query = select(*(column.label(name) for name, column in guarded.items()))
         options = "format csv, header"
@@ -143,15 +153,42 @@ def _statement(
 
 
 def _shown(context: Context) -> dict[str, ColumnElement[Any]]:
-    columns = dict(_COLUMNS)
+    columns = _COLUMNS | {"annualRevenueAmount": _revenue()}
     for name in _TIMES:
         columns[name] = func.to_char(
             func.timezone("UTC", columns[name]), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
         )
     if not context.actor.may("customers:unmask"):
-        columns["phone"] = func.regexp_replace(Customer.phone, "^(....).*(..)$", r"\1****\2")
+        columns["phone"] = _masked_phone()
         columns["email"] = func.regexp_replace(Customer.email, "^(.).*(@.*)$", r"\1****\2")
     return columns
+
+
+def _revenue() -> ColumnElement[str]:
+    """A decimal string, as `money_of` writes it. Multiplied, since a quotient may be rounded."""
+    amounts = {
+        decimals: cast(Customer.annual_revenue_minor * literal(Decimal(1).scaleb(-decimals)), Text)
+        for decimals in (*sorted(set(DECIMALS.values())), 2)
+    }
+    return case(
+        *(
+            (Customer.annual_revenue_currency == currency, amounts[decimals])
+            for currency, decimals in DECIMALS.items()
+        ),
+        else_=amounts[2],
+    )
+
+
+def _masked_phone() -> ColumnElement[str]:
+    """What `mask_phone` shows. No country code begins another (E.164), so a pattern finds it."""
+    codes = "|".join(str(code) for code in COUNTRY_CODE_TO_REGION_CODE)
+    code = func.substring(Customer.phone, literal(rf"^\+(?:{codes})"))
+    rest = func.substr(Customer.phone, func.length(code) + 1)
+    shown = func.least(3, func.length(rest) - 5)
+    return case(
+        (func.length(rest) < 5, code.concat("****")),
+        else_=code.concat(func.left(rest, shown)).concat("****").concat(func.right(rest, 2)),
+    )
 
 
 def _guard(column: Any) -> ColumnElement[str]:

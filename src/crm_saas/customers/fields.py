@@ -5,11 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-import msgspec
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
-
 from crm_saas.customers.models import Customer
+from crm_saas.customers.preferences import read_preferences
 from crm_saas.customers.schemas import CustomerFields
 from crm_saas.kit.context import Tenant
 from crm_saas.kit.emails import email_key, parse_email
@@ -19,11 +16,9 @@ from crm_saas.kit.phones import parse_phone
 from crm_saas.kit.problems import invalid_input
 from crm_saas.kit.schemas import provided
 
-PREFERENCES_BYTES_MAX = 16 * 1024
 DEFAULT_STAGES = ("prospect", "lead", "waiting", "reserved", "owner")
 _NAMES = ("name", "name2", "first_name", "last_name", "display_name", "company_name")
 _NAMED_BY = ("name", "name2", "first_name", "last_name", "company_name")
-_INTEGER_MAX = 2**63 - 1
 
 
 def read_fields(tenant: Tenant, sent: CustomerFields) -> dict[str, Any]:
@@ -57,15 +52,16 @@ def _read(tenant: Tenant, field: str, value: Any) -> dict[str, Any]:
         case "date_of_birth" if value is not None:
             return {field: _birth_date(value)}
         case "preferences":
-            return {field: _preferences(tenant, value)}
+            return {field: read_preferences(tenant, value)}
         case "journey_stage":
             return {field: _stage(tenant, value)}
         case name if name in _NAMES and value is not None:
-            return {field: _name(value)}
+            return {field: read_name(value)}
     return {field: value}
 
 
-def _name(value: str) -> str:
+def read_name(value: str) -> str:
+    """As it is stored. Raises ValueError."""
     name = unicodedata.normalize("NFC", " ".join(value.split()))
     if any(unicodedata.category(c) == "Cc" for c in name):
         raise ValueError("must not contain control characters")
@@ -90,33 +86,6 @@ def _stage(tenant: Tenant, stage: str) -> str:
 def _money(value: Money | None) -> dict[str, Any]:
     minor, currency = (minor_units(value), value.currency) if value else (None, None)
     return {"annual_revenue_minor": minor, "annual_revenue_currency": currency}
-
-
-def _preferences(tenant: Tenant, value: dict[str, Any]) -> dict[str, Any]:
-    _check_numbers(value)
-    if len(msgspec.json.encode(value)) > PREFERENCES_BYTES_MAX:
-        raise ValueError(f"must be {PREFERENCES_BYTES_MAX:,} bytes of JSON at the most")
-    if (schema := tenant.policy("preferences_schema", None)) is not None:
-        error = best_match(Draft202012Validator(schema).iter_errors(value))
-        if error is not None:
-            raise ValueError(f"{error.json_path}: {error.message}"[:500])
-    return value
-
-
-def _check_numbers(value: object) -> None:
-    match value:
-        case bool():
-            return
-        case int() if abs(value) > _INTEGER_MAX:
-            raise ValueError("has a number beyond 2^63")
-        case float() if value != value or value in (float("inf"), float("-inf")):
-            raise ValueError("has a number that is out of range")
-        case dict():
-            for item in value.values():
-                _check_numbers(item)
-        case list():
-            for item in value:
-                _check_numbers(item)
 
 
 def compose_names(columns: Mapping[str, Any]) -> dict[str, Any]:

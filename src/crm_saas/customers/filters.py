@@ -1,8 +1,8 @@
 """The filters of the list and the export: one declared table, refused when misspelt."""
 
 from collections.abc import Callable
-from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
 import msgspec
@@ -10,25 +10,58 @@ from msgspec import Meta
 from sqlalchemy import select
 from sqlalchemy.sql.elements import ColumnElement
 
+from crm_saas.customers.fields import read_name
 from crm_saas.customers.models import Customer, Identifier
 from crm_saas.customers.queries import is_number
 from crm_saas.customers.schemas import CompanySize, CustomerType, Lifecycle, ProfileStatus, Status
 from crm_saas.kit.context import Context
 from crm_saas.kit.emails import InvalidEmail, email_key, parse_email
-from crm_saas.kit.errors import InvalidInput
+from crm_saas.kit.errors import FieldError, InvalidInput
+from crm_saas.kit.money import Amount, Currency, Money, minor_units
 from crm_saas.kit.phones import InvalidPhone, parse_phone
+from crm_saas.kit.problems import invalid_input
 from crm_saas.kit.queries import with_zone
 
 Word = Annotated[str, Meta(min_length=1, max_length=254)]
 Search = Annotated[str, Meta(max_length=200)]
+Statuses = Annotated[
+    str,
+    Meta(
+        max_length=100,
+        description="One of active, inactive, blocked, merged, erased, or several with commas.",
+        examples=["active,blocked"],
+    ),
+]
+ProfileStatuses = Annotated[
+    str,
+    Meta(
+        max_length=100,
+        description="One of guest, stub, full, or several with commas.",
+        examples=["stub,full"],
+    ),
+]
+Moment = Annotated[
+    str,
+    Meta(
+        max_length=40,
+        description="RFC 3339, or a date, which is its midnight in UTC.",
+        examples=["2026-11-20", "2026-11-20T08:00:00+04:00"],
+    ),
+]
 
 
 class CustomerFilter(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """Every condition must hold. Times are RFC 3339; `…From` includes, `…Before` excludes."""
+    """Every condition must hold; each compares the whole field, names and words by their letters.
 
-    search: Search | None = None
-    profile_status: ProfileStatus | None = None
-    status: Status | None = None
+    `phone`, `email` and `customerNumber` match however they are typed, and what a merged customer
+    had finds its survivor. `status` and `profileStatus` take several values with commas; merged
+    and erased customers are left out unless `status` or `customerNumber` asks for them. `…From`
+    includes, `…Before` excludes. Revenues compare within `annualRevenueCurrency`, which is the
+    tenant's unless sent.
+    """
+
+    profile_status: ProfileStatuses | None = None
+    status: Statuses | None = None
     journey_stage: Word | None = None
     lifecycle: Lifecycle | None = None
     customer_type: CustomerType | None = None
@@ -36,22 +69,37 @@ class CustomerFilter(msgspec.Struct, rename="camel", forbid_unknown_fields=True,
     phone: Word | None = None
     email: Word | None = None
     name: Word | None = None
+    name2: Word | None = None
+    first_name: Word | None = None
+    last_name: Word | None = None
+    display_name: Word | None = None
+    honorific: Word | None = None
     locale: Word | None = None
     company_name: Word | None = None
     company_size: CompanySize | None = None
     industry: Word | None = None
+    annual_revenue_from: Amount | None = None
+    annual_revenue_before: Amount | None = None
+    annual_revenue_currency: Currency | None = None
     date_of_birth: date | None = None
     assigned_to: UUID | None = None
     team_id: UUID | None = None
     phone_verified: bool | None = None
     email_verified: bool | None = None
     identity_verified: bool | None = None
-    customer_since_from: datetime | None = None
-    customer_since_before: datetime | None = None
-    created_from: datetime | None = None
-    created_before: datetime | None = None
-    updated_from: datetime | None = None
-    updated_before: datetime | None = None
+    customer_since_from: Moment | None = None
+    customer_since_before: Moment | None = None
+    expires_from: Moment | None = None
+    expires_before: Moment | None = None
+    created_from: Moment | None = None
+    created_before: Moment | None = None
+    updated_from: Moment | None = None
+    updated_before: Moment | None = None
+
+    def __post_init__(self) -> None:
+        for name, known in _SEVERAL.items():
+            if (value := getattr(self, name)) is not None:
+                _several(value, known)
 
     def asked(self) -> dict[str, Any]:
         """What was set, for the cursor's signature and the audit record."""
@@ -62,13 +110,24 @@ class CustomerFilter(msgspec.Struct, rename="camel", forbid_unknown_fields=True,
         }
 
 
+class CustomerQuery(CustomerFilter, kw_only=True):
+    """The list's: the filters, and the one search box."""
+
+    search: Search | None = None
+
+
 _SHOWN = dict(
     zip(CustomerFilter.__struct_fields__, CustomerFilter.__struct_encode_fields__, strict=True)
 )
 _EQUAL = (
-    "profile_status", "status", "journey_stage", "lifecycle", "customer_type", "locale",
-    "company_name", "company_size", "industry", "date_of_birth", "assigned_to", "team_id",
+    "journey_stage", "lifecycle", "customer_type", "honorific", "locale", "company_size",
+    "industry", "date_of_birth", "assigned_to", "team_id",
 )  # fmt: skip
+_NAMES = ("name", "name2", "first_name", "last_name", "display_name", "company_name")
+_SEVERAL: dict[str, tuple[str, ...]] = {
+    "status": get_args(Status),
+    "profile_status": get_args(ProfileStatus),
+}
 _VERIFIED = {
     "phone_verified": Customer.phone_verified_at,
     "email_verified": Customer.email_verified_at,
@@ -77,6 +136,8 @@ _VERIFIED = {
 _SINCE: dict[str, Callable[[datetime], ColumnElement[bool]]] = {
     "customer_since_from": lambda at: Customer.customer_since >= at,
     "customer_since_before": lambda at: Customer.customer_since < at,
+    "expires_from": lambda at: Customer.expires_at >= at,
+    "expires_before": lambda at: Customer.expires_at < at,
     "created_from": lambda at: Customer.created_at >= at,
     "created_before": lambda at: Customer.created_at < at,
     "updated_from": lambda at: Customer.updated_at >= at,
@@ -85,25 +146,77 @@ _SINCE: dict[str, Callable[[datetime], ColumnElement[bool]]] = {
 
 
 def conditions(context: Context, wanted: CustomerFilter) -> list[ColumnElement[bool]]:
-    """The tenant, and what was asked; merged and erased customers only when asked for."""
+    """The tenant, and what was asked; merged and erased customers only when asked for.
+
+    Raises InvalidInput with one entry a filter.
+    """
     asked = wanted.asked()
     held: list[ColumnElement[bool]] = [Customer.tenant_org_id == context.tenant.id]
+    errors: list[FieldError] = []
     if "status" not in asked and "customer_number" not in asked:
         held.append(Customer.status.in_(("active", "inactive", "blocked")))
     for name, value in asked.items():
-        if name in _EQUAL:
-            held.append(getattr(Customer, name) == value)
-        elif name in _VERIFIED:
-            held.append(_VERIFIED[name].is_not(None) if value else _VERIFIED[name].is_(None))
-        elif name in _SINCE:
-            held.append(_SINCE[name](with_zone(_SHOWN[name], value)))
-        elif name == "name":
-            held.append(Customer.name == value)
-        elif name == "customer_number":
-            held.append(is_number(value))
-        elif name in {"phone", "email"}:
-            held.append(_held_by(context, name, value))
+        if name not in _SHOWN:
+            continue
+        try:
+            held.append(_condition(context, wanted, name, value))
+        except InvalidInput as error:
+            errors += error.fields
+        except ValueError as error:
+            errors.append(FieldError(_SHOWN[name], str(error)))
+    if errors:
+        raise invalid_input(errors)
     return held
+
+
+def _condition(
+    context: Context, wanted: CustomerFilter, name: str, value: Any
+) -> ColumnElement[bool]:
+    """Raises InvalidInput and ValueError."""
+    if name in _EQUAL:
+        return getattr(Customer, name) == value  # type: ignore[no-any-return]
+    if name in _NAMES:
+        return getattr(Customer, name) == read_name(value)  # type: ignore[no-any-return]
+    if name in _SEVERAL:
+        return getattr(Customer, name).in_(_several(value, _SEVERAL[name]))  # type: ignore[no-any-return]
+    if name in _VERIFIED:
+        return _VERIFIED[name].is_not(None) if value else _VERIFIED[name].is_(None)
+    if name in _SINCE:
+        return _SINCE[name](_moment(_SHOWN[name], value))
+    if name == "customer_number":
+        return is_number(value)
+    if name.startswith("annual_revenue"):
+        return _revenue(wanted.annual_revenue_currency or context.tenant.currency, name, value)
+    return _held_by(context, name, value)
+
+
+def _several(text: str, known: tuple[str, ...]) -> list[str]:
+    values = [part.strip() for part in text.split(",")]
+    if not set(values) <= set(known):
+        raise ValueError(f"must be one of {', '.join(known)}, or several with commas")
+    return values
+
+
+def _moment(name: str, text: str) -> datetime:
+    for kind in (date, datetime):
+        try:
+            value = msgspec.convert(text, kind)
+        except msgspec.ValidationError:
+            continue
+        if isinstance(value, datetime):
+            return with_zone(name, value)
+        return datetime.combine(value, time.min, UTC)
+    raise ValueError("must be a time such as 2026-11-20T08:00:00Z, or a date such as 2026-11-20")
+
+
+def _revenue(currency: str, name: str, value: str) -> ColumnElement[bool]:
+    in_currency = Customer.annual_revenue_currency == currency
+    if name == "annual_revenue_currency":
+        return in_currency
+    minor = minor_units(Money(amount=value, currency=currency))
+    if name == "annual_revenue_from":
+        return in_currency & (Customer.annual_revenue_minor >= minor)
+    return in_currency & (Customer.annual_revenue_minor < minor)
 
 
 def _held_by(context: Context, kind: str, value: str) -> ColumnElement[bool]:

@@ -92,24 +92,32 @@ async def drop_claims(context: Context, customer_id: UUID, claims: list[Claim]) 
     return list(rows)
 
 
-async def refuse_taken(context: Context, holders: list[Holder]) -> None:
-    """Raises PhoneTaken or EmailTaken; names the holder only to who may see that customer."""
+async def refuse_taken(context: Context, holders: list[Holder], *, may_claim: bool = False) -> None:
+    """Raises PhoneTaken or EmailTaken; names the holder only to who may see that customer.
+
+    `may_claim`: the phone was proved, and `claimPhone` would take it.
+    """
     if not holders:
         return
     holder = min(holders, key=lambda h: h.claim.kind != "phone")
     problem = PhoneTaken if holder.claim.kind == "phone" else EmailTaken
     visible = (
-        await context.session.execute(
-            select(Customer.id, Customer.customer_number, Customer.display_name).where(
-                Customer.tenant_org_id == context.tenant.id, Customer.id == holder.customer_id
+        context.actor.may("customers:read")
+        and (
+            await context.session.execute(
+                select(Customer.id, Customer.customer_number, Customer.display_name).where(
+                    Customer.tenant_org_id == context.tenant.id, Customer.id == holder.customer_id
+                )
             )
-        )
-    ).first()
-    if visible is None:
+        ).first()
+    )
+    if not visible:
         raise problem("A customer outside your scope has it. Ask a manager.")
+    claim = " If the number was handed out again, send claimPhone: true with this code."
     raise problem(
         f"{visible.customer_number} ({visible.display_name}) has it. "
-        "Use that customer, or upgrade it with POST /api/v1/customers/{id}/upgrade.",
+        "Use that customer, or upgrade it with POST /api/v1/customers/{id}/upgrade."
+        + (claim if may_claim and problem is PhoneTaken else ""),
         customerId=str(visible.id),
         customerNumber=visible.customer_number,
     )

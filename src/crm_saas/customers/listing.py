@@ -7,13 +7,16 @@ from uuid import UUID
 from sqlalchemy import func, literal, select, text, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
-from crm_saas.customers.filters import CustomerFilter, conditions
+from crm_saas.customers.filters import CustomerQuery, conditions
 from crm_saas.customers.models import Customer
 from crm_saas.kit.context import Context
+from crm_saas.kit.errors import InvalidInput
 from crm_saas.kit.paging import read_cursor, write_cursor
 
 TOTAL_CAP = 1000
 SEARCH_RESULTS_MAX = 100
+TIER_EXACT = 1
+SORT_DEFAULT = "-createdAt"
 
 _SORT_COLUMNS: dict[str, tuple[InstrumentedAttribute[Any], type]] = {
     "createdAt": (Customer.created_at, datetime),
@@ -35,11 +38,14 @@ class Page(NamedTuple):
 
 
 async def list_customers(
-    context: Context, wanted: CustomerFilter, *, sort: str, limit: int, cursor: str | None
+    context: Context, wanted: CustomerQuery, *, sort: str | None, limit: int, cursor: str | None
 ) -> Page:
     """A page by filter and sort order, or, with `search`, by rank."""
     if _searches(wanted):
+        if sort is not None:
+            raise InvalidInput.of("sort", "cannot go with search, which has the best first")
         return await _search(context, wanted, limit=limit, cursor=cursor)
+    sort = sort or SORT_DEFAULT
     question = wanted.asked() | {"sort": sort}
     column, kind = _SORT_COLUMNS[sort.lstrip("-")]
     query = select(Customer).where(*conditions(context, wanted))
@@ -58,7 +64,7 @@ async def list_customers(
 
 
 async def _search(
-    context: Context, wanted: CustomerFilter, *, limit: int, cursor: str | None
+    context: Context, wanted: CustomerQuery, *, limit: int, cursor: str | None
 ) -> Page:
     """The best hits of the search function, filtered, in its order; at most a hundred."""
     question = wanted.asked() | {"sort": "rank"}
@@ -78,7 +84,7 @@ async def _search(
     return Page(rows, next_cursor, matched_by)
 
 
-async def count_customers(context: Context, wanted: CustomerFilter) -> Count:
+async def count_customers(context: Context, wanted: CustomerQuery) -> Count:
     """Counts no further than one past the cap, so that asking costs little at any size."""
     query = select(Customer.id).where(*conditions(context, wanted)).limit(TOTAL_CAP + 1)
     hits = await _hits(context, wanted) if _searches(wanted) else None
@@ -89,17 +95,26 @@ async def count_customers(context: Context, wanted: CustomerFilter) -> Count:
     return Count(min(counted, TOTAL_CAP), is_capped)
 
 
-def _searches(wanted: CustomerFilter) -> bool:
+def _searches(wanted: CustomerQuery) -> bool:
     return wanted.search is not None and bool(wanted.search.strip())
 
 
-async def _hits(context: Context, wanted: CustomerFilter) -> dict[UUID, str]:
-    """What the search function finds, best first, and by what."""
+async def _hits(context: Context, wanted: CustomerQuery) -> dict[UUID, str]:
+    """What the search function finds, best first, and by what.
+
+    Who sees contacts masked finds by a whole phone or e-mail alone: by pieces of one the rest could
+    be guessed, digit for digit.
+    """
     rows = await context.session.execute(
         text(
-            "select customer_id, matched from search_customers(:tenant, :query, :most) "
+            "select customer_id, matched, tier from search_customers(:tenant, :query, :most) "
             "with ordinality order by ordinality"
         ),
         {"tenant": context.tenant.id, "query": wanted.search, "most": SEARCH_RESULTS_MAX},
     )
-    return {row.customer_id: row.matched for row in rows}
+    whole = context.actor.may("customers:unmask")
+    return {
+        row.customer_id: row.matched
+        for row in rows
+        if whole or row.tier == TIER_EXACT or row.matched not in {"phone", "email"}
+    }

@@ -95,6 +95,8 @@ class Customer(TenantOwned, Stamped, Base):
         Index("org_customers_mst_sequence_ix", "tenant_org_id", "customer_seq", "id"),
         Index("org_customers_mst_name_ix", "tenant_org_id", "name_norm", "id"),
         Index("org_customers_mst_name2_ix", "tenant_org_id", "name2_norm", "id"),
+        Index("org_customers_mst_skeleton_ix", "tenant_org_id", "name_skeleton", "id"),
+        Index("org_customers_mst_skeleton2_ix", "tenant_org_id", "name2_skeleton", "id"),
         Index("org_customers_mst_phone_rev_ix", "tenant_org_id", "phone_rev", "id"),
         Index("org_customers_mst_email_ix", "tenant_org_id", "email_norm", "id"),
         Index("org_customers_mst_number_ix", "tenant_org_id", "number_norm", "id"),
@@ -160,6 +162,8 @@ class Customer(TenantOwned, Stamped, Base):
 
     name_norm: Mapped[str | None] = _folded("fold_text(coalesce(name, display_name))")
     name2_norm: Mapped[str | None] = _folded("fold_text(name2)")
+    name_skeleton: Mapped[str | None] = _folded("name_skeleton(fold_text(name))")
+    name2_skeleton: Mapped[str | None] = _folded("name_skeleton(fold_text(name2))")
     email_norm: Mapped[str | None] = _folded("fold_text(email)")
     phone_rev: Mapped[str | None] = _folded("reverse_digits(phone)")
     number_norm: Mapped[str | None] = _folded("fold_text(customer_number)")

@@ -17,12 +17,17 @@ async def prove_phone(
     verification_token: str | None,
     *,
     purpose: Purpose,
+    claim_phone: bool = False,
 ) -> VerifiedPhone | None:
     """None where no proof was sent. Call it before the request's first write.
 
     Raises InvalidInput, OtpRefused, OtpBudgetExhausted.
     """
     if otp_code is None and verification_token is None:
+        if claim_phone:
+            raise InvalidInput.of(
+                "claimPhone", "takes a proved phone: send otpCode or verificationToken", "unproved"
+            )
         return None
     if not isinstance(phone, str):
         raise InvalidInput.of("phone", "must be sent together with its code", "required")

@@ -6,17 +6,13 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.sql.elements import ColumnElement
 
+from crm_saas.customers.errors import CustomerNotFound
 from crm_saas.customers.folding import fold_text
 from crm_saas.customers.models import Customer
 from crm_saas.customers.schemas import MergedFrom, Statistics
 from crm_saas.kit.context import Context
-from crm_saas.kit.errors import NotFound
 
 MERGE_CHAIN_MAX = 32
-
-
-class CustomerNotFound(NotFound):
-    type, title = "customer-not-found", "There is no such customer"
 
 
 async def find_customer(
@@ -37,7 +33,7 @@ async def access_customer(context: Context, customer_id: UUID, *, lock: bool = F
 
 
 async def access_merged(
-    context: Context, condition: ColumnElement[bool], *, lock: bool = False
+    context: Context, condition: ColumnElement[bool], *, named: str = "id", lock: bool = False
 ) -> tuple[Customer, MergedFrom | None]:
     """The survivor, and whom the caller asked for if that was somebody else."""
     customer = await find_customer(context, condition, lock=lock)
@@ -47,7 +43,9 @@ async def access_merged(
             break
         customer = await find_customer(context, Customer.id == customer.merged_into, lock=lock)
     if customer is None or asked is None:
-        raise CustomerNotFound("No customer of yours has this id. Search by name, phone or number.")
+        raise CustomerNotFound(
+            f"No customer of yours has this {named}. Search by name, phone or number."
+        )
     if asked is customer:
         return customer, None
     return customer, MergedFrom(id=asked.id, customer_number=asked.customer_number)

@@ -10,12 +10,16 @@ from crm_saas.audit.queries import list_events
 from crm_saas.audit.schemas import EventList
 from crm_saas.customers import editing, export, listing
 from crm_saas.customers.creation import access_to_change
-from crm_saas.customers.errors import CustomerBlocked, EmailTaken, PhoneTaken
-from crm_saas.customers.filters import CustomerFilter, SortField
+from crm_saas.customers.errors import (
+    CustomerBlocked,
+    CustomerNotFound,
+    EmailTaken,
+    PhoneTaken,
+)
+from crm_saas.customers.filters import CustomerFilter, CustomerQuery, SortField
 from crm_saas.customers.models import Customer
 from crm_saas.customers.proofs import prove_phone
 from crm_saas.customers.queries import (
-    CustomerNotFound,
     access_customer,
     access_merged,
     customer_statistics,
@@ -41,17 +45,20 @@ from crm_saas.kit.queries import read_query
 from crm_saas.otp.errors import OtpBudgetExhausted, OtpRefused
 
 
-@get("/customers", permission="customers:read", query=CustomerFilter, responses=problems())
+@get("/customers", permission="customers:read", query=CustomerQuery, responses=problems())
 async def list_customers(
     context: RequestContext,
     request: Request[Any, Any, Any],
-    sort: FromQuery[SortField] = "-createdAt",
+    sort: FromQuery[SortField | None] = None,
     limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = None,
     total: FromQuery[bool] = False,
 ) -> CustomerList:
-    """A page of customers: by `search`, best hits first, or by filters in the order of `sort`."""
-    wanted = read_query(request, CustomerFilter)
+    """A page of customers: by `search`, best hits first, or in the order of `sort`.
+
+    Without either the newest come first. Every filter that is sent must hold.
+    """
+    wanted = read_query(request, CustomerQuery)
     page = await listing.list_customers(context, wanted, sort=sort, limit=limit, cursor=cursor)
     count = await listing.count_customers(context, wanted) if total else None
     return CustomerList(
@@ -81,10 +88,15 @@ async def export_customers(
     context: RequestContext,
     request: Request[Any, Any, Any],
     file_format: Annotated[export.Format, QueryParameter(name="format")] = "csv",
+    bom: FromQuery[bool] = False,
 ) -> Stream:
-    """Every customer that the filters leave, as CSV or JSON Lines; the export is recorded."""
+    """Every customer that the filters leave, as CSV or JSON Lines; the export is recorded.
+
+    `bom=true` begins a CSV with a byte order mark, without which Excel takes UTF-8 for the
+    machine's old encoding.
+    """
     wanted = read_query(request, CustomerFilter)
-    chunks: AsyncIterator[bytes] = await export.open_export(context, wanted, file_format)
+    chunks: AsyncIterator[bytes] = await export.open_export(context, wanted, file_format, bom=bom)
     return Stream(
         chunks,
         headers={
@@ -117,7 +129,7 @@ async def read_customer_by_number(
     context: RequestContext, customer_number: FromPath[str]
 ) -> Response[CustomerView]:
     """By customer number, such as CUST-00001; numbers of merged customers find the survivor."""
-    customer, merged_from = await access_merged(context, is_number(customer_number))
+    customer, merged_from = await access_merged(context, is_number(customer_number), named="number")
     return answer(context, customer, merged_from)
 
 
@@ -135,7 +147,12 @@ async def edit_customer(
     if_match: IfMatch = None,
 ) -> Response[CustomerView]:
     verified = await prove_phone(
-        context, data.phone, data.otp_code, data.verification_token, purpose="phone_change"
+        context,
+        data.phone,
+        data.otp_code,
+        data.verification_token,
+        purpose="phone_change",
+        claim_phone=data.claim_phone,
     )
     customer = await access_to_change(context, customer_id, data)
     require_match(customer, if_match)
@@ -164,12 +181,15 @@ async def deactivate_customer(
     "/customers/{customer_id:uuid}/reactivate",
     permission="customers:deactivate",
     status_code=200,
-    responses=problems(CustomerNotFound),
+    responses=problems(CustomerNotFound, PreconditionFailed),
 )
 async def reactivate_customer(
-    context: RequestContext, customer_id: FromPath[UUID]
+    context: RequestContext,
+    customer_id: FromPath[UUID],
+    if_match: IfMatch = None,
 ) -> Response[CustomerView]:
     customer = await access_customer(context, customer_id, lock=True)
+    require_match(customer, if_match)
     if customer.status == "blocked":
         context.actor.require("customers:block")
     return answer(context, await editing.reactivate_customer(context, customer))
@@ -179,12 +199,16 @@ async def reactivate_customer(
     "/customers/{customer_id:uuid}/block",
     permission="customers:block",
     status_code=200,
-    responses=problems(CustomerNotFound),
+    responses=problems(CustomerNotFound, PreconditionFailed),
 )
 async def block_customer(
-    context: RequestContext, customer_id: FromPath[UUID], data: JSONBody[BlockCustomer]
+    context: RequestContext,
+    customer_id: FromPath[UUID],
+    data: JSONBody[BlockCustomer],
+    if_match: IfMatch = None,
 ) -> Response[CustomerView]:
     customer = await access_customer(context, customer_id, lock=True)
+    require_match(customer, if_match)
     return answer(context, await editing.block_customer(context, customer, reason=data.reason))
 
 
@@ -192,12 +216,16 @@ async def block_customer(
     "/customers/{customer_id:uuid}/verify-identity",
     permission="customers:verify",
     status_code=200,
-    responses=problems(CustomerNotFound),
+    responses=problems(CustomerNotFound, PreconditionFailed),
 )
 async def verify_identity(
-    context: RequestContext, customer_id: FromPath[UUID], data: JSONBody[VerifyIdentity]
+    context: RequestContext,
+    customer_id: FromPath[UUID],
+    data: JSONBody[VerifyIdentity],
+    if_match: IfMatch = None,
 ) -> Response[CustomerView]:
     customer = await access_customer(context, customer_id, lock=True)
+    require_match(customer, if_match)
     return answer(context, await editing.verify_identity(context, customer, how=data.how))
 
 

@@ -10,6 +10,7 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import JaroWinkler
 
 from crm_saas.customers.folding import fold_text
+from crm_saas.customers.skeletons import NAME_LENGTH_MAX, consonants, name_words, vowels_agree
 from crm_saas.kit.emails import email_key
 
 Kind = Literal[
@@ -23,28 +24,12 @@ Kind = Literal[
     "company",
 ]
 
-NAME_LENGTH_MAX = 200
 TOKENS_MAX = 12
 _NAME_SIMILARITY_MIN = 0.84
 _TOKEN_SIMILARITY_MIN = 0.78
 # Addresses of a desk, not of a person.
 _SHARED_MAILBOXES = frozenset(["admin", "contact", "hello", "info", "office", "sales", "support"])
-_PARTICLES = frozenset(["al", "el", "bin", "ben", "ibn", "bint", "بن", "ابن", "بنت", "ال"])
 _ARABIC = re.compile("[\u0621-\u064a]")
-_ARTICLE = re.compile("^ال(?=...)")
-_NOT_LETTERS = re.compile(r"[\W_]+")
-# Vowels, semivowels and ayn become "a" in both scripts; skeleton() keeps only a first one.
-_LATIN_PAIRS = (
-    ("kh", "x"),
-    ("gh", "j"),
-    ("sh", "c"),
-    ("ch", "c"),
-    ("th", "t"),
-    ("dh", "d"),
-    ("ph", "f"),
-)
-_LATIN_LETTERS = str.maketrans("gqvpeiouwy", "jkfbaaaaaa")
-_ARABIC_LETTERS = str.maketrans("بتثجحخدذرزسشصضطظغفقكلمنهاويع", "bttjhxddrzscsdtdjfkklmnhaaaa")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,13 +108,17 @@ def _names(profile: Profile) -> list[str]:
 
 
 def _compare_names(one: str, other: str) -> Evidence | None:
-    shorter, longer = sorted((_tokens(one), _tokens(other)), key=lambda words: (len(words), words))
+    shorter, longer = sorted(
+        (name_words(one)[:TOKENS_MAX], name_words(other)[:TOKENS_MAX]),
+        key=lambda words: (len(words), words),
+    )
     across = bool(_ARABIC.search(one)) != bool(_ARABIC.search(other))
     similarity = _tokens_similarity(shorter, longer, across)
     if similarity < _NAME_SIMILARITY_MIN:
         return None
     # A first name alone says little, a full one more.
-    ceiling = (0.45 if across else 0.6) if len(shorter) > 1 else 0.2
+    # Across scripts even the best match is only a likely one: 0.5 makes it 0.45.
+    ceiling = (0.5 if across else 0.6) if len(shorter) > 1 else 0.2
     weight = round(ceiling * similarity**2, 4)
     if across:
         return Evidence("transliteration", "names sound alike in both scripts", weight)
@@ -156,29 +145,17 @@ def _tokens_similarity(shorter: list[str], longer: list[str], across: bool) -> f
 
 def _token_similarity(one: str, other: str, across: bool) -> float:
     spelling = 0.0 if across else JaroWinkler.normalized_similarity(one, other)
-    sound, other_sound = skeleton(one), skeleton(other)
+    sound, other_sound = consonants(one), consonants(other)
     if sound == other_sound and len(sound) > 1:
-        return max(spelling, 0.95 if across else 0.88)
+        return _same_sound_similarity(one, other) if across else max(spelling, 0.88)
     if across and min(len(sound), len(other_sound)) > 1:
         return JaroWinkler.normalized_similarity(sound, other_sound)
     return spelling
 
 
-def _tokens(folded: str) -> list[str]:
-    tokens = (_ARTICLE.sub("", token) for token in _NOT_LETTERS.split(folded.replace("'", "")))
-    return [token for token in tokens if token and token not in _PARTICLES][:TOKENS_MAX]
-
-
-def skeleton(token: str) -> str:
-    """The consonants of a folded word, alike in both scripts: `mhmd` for Mohammed and محمد."""
-    consonants = token.translate(_ARABIC_LETTERS)
-    for pair, letter in _LATIN_PAIRS:
-        consonants = consonants.replace(pair, letter)
-    consonants = consonants.translate(_LATIN_LETTERS)
-    consonants = consonants[:1] + consonants[1:].replace("a", "")
-    consonants = re.sub(r"(.)\1+", r"\1", consonants)
-    # Ta marbuta and its h: Fatima, Fatimah.
-    return consonants[:-1] if len(consonants) > 1 and consonants.endswith("h") else consonants
+def _same_sound_similarity(one: str, other: str) -> float:
+    arabic, latin = (one, other) if _ARABIC.search(one) else (other, one)
+    return 0.95 if vowels_agree(latin, arabic) else 0.8
 
 
 def _birth_date_evidence(a: date | None, b: date | None) -> list[Evidence]:

@@ -2,11 +2,11 @@
 
 import asyncio
 import json
+import math
 import re
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-import msgspec
 from litestar.datastructures import Headers
 from litestar.types import Receive, Scope
 
@@ -20,11 +20,12 @@ from crm_saas.kit.errors import (
 
 DEPTH_MAX = 32
 SECONDS_MAX = 30
-INTEGER_MAX = 2**63 - 1
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _INNERMOST = re.compile(rb"\[\]|\{\}")
-_MAY_HOLD_NUL = re.compile(rb"\\u0000")
+# What JSON allows and neither text in UTF-8 nor the database can hold.
+_MAY_BE_UNFIT = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|[eE]\+?\d{3}|\d{309}")
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 async def read_body(receive: Receive, headers: Headers, bytes_max: int) -> bytes:
@@ -74,9 +75,9 @@ def check_body(body: bytes, headers: Headers, scope: Scope) -> None:
         raise MalformedRequest("The body must be UTF-8.") from error
     if _is_deep(body):
         raise MalformedRequest(f"The body is nested deeper than {DEPTH_MAX} levels.")
-    _refuse_repeated(body)
-    if _MAY_HOLD_NUL.search(body):
-        _refuse_nul(body)
+    value = _refuse_repeated(body)
+    if _MAY_BE_UNFIT.search(body) and (unfit := _find_unfit(value, "")):
+        raise InvalidInput.of(*unfit)
 
 
 def _is_deep(body: bytes) -> bool:
@@ -95,44 +96,52 @@ def _is_deep(body: bytes) -> bool:
     return bool(brackets)
 
 
-def _refuse_repeated(body: bytes) -> None:
-    """A name that comes twice means one thing to us and may mean the other to who logged it."""
+def _refuse_repeated(body: bytes) -> object:
+    """The decoded body, or None for what is not JSON.
+
+    A name that comes twice means one thing to us and may mean the other to who logged it.
+    """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         members: dict[str, Any] = {}
         for name, value in pairs:
             if name in members:
-                raise InvalidInput.of(name[:100], "comes twice in one object", "repeated")
+                raise InvalidInput.of(_whole(name[:100]), "comes twice in one object", "repeated")
             members[name] = value
         return members
 
     try:
-        json.loads(body, object_pairs_hook=unique)
+        return json.loads(body, object_pairs_hook=unique)
     except (ValueError, RecursionError):
-        return  # refused as malformed by the route's own decoder
+        return None  # refused as malformed by the route's own decoder
 
 
-def _refuse_nul(body: bytes) -> None:
-    try:
-        value = msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        return  # refused as malformed by the route's own decoder
-    if place := _find_nul(value, ""):
-        raise InvalidInput.of(place, "must not contain the NUL character (\\u0000)", "nul")
-
-
-def _find_nul(value: object, place: str) -> str | None:
+def _find_unfit(value: object, place: str) -> tuple[str, str, str] | None:
+    """Field, message and code of the first thing that could not be kept."""
     match value:
         case str():
-            return place or "body" if "\x00" in value else None
+            return _unfit_text(value, place)
+        case float() if math.isinf(value):
+            return place or "body", "is too large a number", "range"
         case dict():
             for name, item in value.items():
-                if "\x00" in name:
-                    return place or "body"
-                if found := _find_nul(item, f"{place}.{name}" if place else name):
+                found = _unfit_text(name, place)
+                if found := found or _find_unfit(item, f"{place}.{name}" if place else name):
                     return found
         case list():
             for index, item in enumerate(value):
-                if found := _find_nul(item, f"{place}[{index}]"):
+                if found := _find_unfit(item, f"{place}[{index}]"):
                     return found
     return None
+
+
+def _unfit_text(text: str, place: str) -> tuple[str, str, str] | None:
+    if "\x00" in text:
+        return place or "body", "must not contain the NUL character (\\u0000)", "nul"
+    if _HALF_PAIR.search(text):
+        return place or "body", "has half of a surrogate pair (such as \\ud800)", "surrogate"
+    return None
+
+
+def _whole(name: str) -> str:
+    return _HALF_PAIR.sub("\ufffd", name)

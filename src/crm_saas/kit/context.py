@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_saas.kit.db import Database, Scope
+from crm_saas.kit.db import Database, Pool, Scope
 from crm_saas.kit.errors import Forbidden
 from crm_saas.kit.settings import Settings
 
@@ -43,6 +43,8 @@ class Actor:
     name: str
     role: str
     permissions: frozenset[str] = frozenset()
+    left_out: frozenset[str] = frozenset()
+    """What the role has and the scopes of this key leave out."""
     staff_scope: Literal["all", "team", "own"] = "all"
     member_id: UUID | None = None
     team_ids: tuple[UUID, ...] = ()
@@ -54,10 +56,13 @@ class Actor:
     def require(self, permission: str) -> None:
         """Raises Forbidden: the one place where a permission is checked."""
         if permission != ANY_CREDENTIAL and not self.may(permission):
+            reason = (
+                f"This key's scopes leave out `{permission}`"
+                if permission in self.left_out
+                else f"The role `{self.role}` lacks the permission `{permission}`"
+            )
             raise Forbidden(
-                f"The role `{self.role}` lacks the permission `{permission}`. "
-                "Ask an owner for a credential that has it.",
-                permission=permission,
+                f"{reason}. Ask an owner for a credential that has it.", permission=permission
             )
 
 
@@ -77,14 +82,14 @@ class Context:
         return scope_of(self.tenant.id, self.actor)
 
     @asynccontextmanager
-    async def aside(self) -> AsyncIterator[AsyncSession]:
+    async def aside(self, pool: Pool = "asides") -> AsyncIterator[AsyncSession]:
         """A transaction of its own, for what must survive a refusal of this request.
 
         Runs before the request's first write, or touches nothing that the request has written, so
         that it can never wait for a lock which the request holds itself. Its connections are a pool
         apart, so that requests which hold one connection never queue for a second.
         """
-        async with self.database.transaction(self.scope, "asides") as session:
+        async with self.database.transaction(self.scope, pool) as session:
             yield session
 
 

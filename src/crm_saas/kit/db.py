@@ -13,7 +13,7 @@ from sqlalchemy.types import Uuid
 
 from crm_saas.kit.settings import Role, Settings
 
-Pool = Literal["requests", "asides", "streams"]
+Pool = Literal["requests", "asides", "batches", "streams"]
 
 
 class Scope(NamedTuple):
@@ -47,14 +47,20 @@ class Database:
     """The connections of one process as one role.
 
     Pools apart, so that what holds one connection never queues for a second of the same pool:
-    `requests`; `asides`, short transactions beside a request; `streams`, exports that may take
+    `requests`; `asides`, short transactions beside a request; `batches`, the rows of a till that
+    was offline, which must not hold up anybody's one-time code; `streams`, exports that may take
     as long as their reader does.
     """
 
     def __init__(self, settings: Settings, role: Role = "crm_app") -> None:
         self.settings = settings
         self.role = role
-        sizes: dict[Pool, int] = {"requests": settings.pool_size, "asides": 4, "streams": 4}
+        sizes: dict[Pool, int] = {
+            "requests": settings.pool_size,
+            "asides": 4,
+            "batches": 4,
+            "streams": 4,
+        }
         self._engines = {pool: _engine(settings, role, pool, size) for pool, size in sizes.items()}
 
     @asynccontextmanager

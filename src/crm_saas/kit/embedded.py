@@ -111,6 +111,18 @@ class EmbeddedPostgres:
             raise
         return self.url
 
+    def wait(self) -> None:
+        """Until the server ends, by `stop` or by itself."""
+        if self._process is not None:
+            self._process.wait()
+
+    def restart(self) -> None:
+        """After the server died by itself; on the same port, so that its URL stays true."""
+        self._dismiss_watcher()
+        self._process = None
+        self._wanted_port = self.port
+        self._start()
+
     def stop(self) -> None:
         """Fast shutdown: sessions are cut off, data is written, and the next start is quick."""
         if self._process is not None:

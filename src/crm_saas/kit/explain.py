@@ -11,6 +11,7 @@ from litestar import Request
 from msgspec.structs import fields as struct_fields
 
 from crm_saas.kit.errors import FieldError
+from crm_saas.kit.wording import plain
 
 _PLACE = re.compile(r" - at `\$(.*)`$")
 ERRORS_MAX = 50
@@ -23,13 +24,21 @@ def explain_body(request: Request[Any, Any, Any]) -> list[FieldError]:
     if parameter is None:
         return []
     kind = parameter.annotation
+    if not body.strip():
+        missing = explain_struct({}, kind) if isinstance(kind, type) else []
+        return missing or [FieldError("", "This request needs a body; send JSON.", "required")]
     try:
         raw = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return [FieldError("", "The body must be JSON.", "malformed")]
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return _explain_struct(raw, kind, "")[:ERRORS_MAX]
+        return explain_struct(raw, kind)
     return _explain_value(raw, kind, "")
+
+
+def explain_struct(raw: object, kind: type[msgspec.Struct]) -> list[FieldError]:
+    """What keeps a decoded value from being this struct."""
+    return _explain_struct(raw, kind, "")[:ERRORS_MAX]
 
 
 def _explain_struct(raw: object, kind: type[msgspec.Struct], place: str) -> list[FieldError]:
@@ -68,7 +77,7 @@ def _explain_value(raw: object, kind: Any, place: str) -> list[FieldError]:
         message = str(error)
         inner = _PLACE.search(message)
         text = _PLACE.sub("", message)
-        return [FieldError(place + (inner[1] if inner else ""), _sentence(text))]
+        return [FieldError(place + (inner[1] if inner else ""), plain(text, kind))]
     return []
 
 
@@ -80,8 +89,3 @@ def _nested_struct(kind: Any) -> type[msgspec.Struct] | None:
         if found := _nested_struct(argument):
             return found
     return None
-
-
-def _sentence(text: str) -> str:
-    """msgspec's `Expected …, got …`, as the end of a sentence that starts with the field."""
-    return "must be " + text.removeprefix("Expected ") if text.startswith("Expected ") else text

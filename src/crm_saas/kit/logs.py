@@ -2,8 +2,13 @@
 
 import logging
 import sys
+import time
 
 import structlog
+
+from crm_saas.kit.failures import log_text
+
+POOL_SECONDS = 30
 
 
 def configure_logs(*, production: bool) -> None:
@@ -25,12 +30,13 @@ def configure_logs(*, production: bool) -> None:
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(log_text),
             renderer,
         ],
     )
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
+    handler.addFilter(PoolWarnings())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.INFO)
@@ -42,6 +48,27 @@ def configure_logs(*, production: bool) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+class PoolWarnings(logging.Filter):
+    """Lets one warning a pool library pass in `POOL_SECONDS`, without its traceback.
+
+    While the database is away, each connection of each pool complains at each attempt.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next_at: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        library = next((n for n in ("psycopg.pool", "sqlalchemy.pool") if n in record.name), None)
+        if library is None:
+            return True
+        if time.monotonic() < self._next_at.get(library, 0):
+            return False
+        self._next_at[library] = time.monotonic() + POOL_SECONDS
+        record.exc_info = record.exc_text = None
+        return True
 
 
 def _without_color_message(

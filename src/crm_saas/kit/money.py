@@ -10,7 +10,8 @@ from crm_saas.kit.schemas import END, Struct
 # ISO 4217: the currencies that do not have two decimals.
 _WITHOUT = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
 _WITH_THREE = "BHD IQD JOD KWD LYD OMR TND"
-_DECIMALS = dict.fromkeys(_WITHOUT.split(), 0) | dict.fromkeys(_WITH_THREE.split(), 3)
+# Of those that do not have two.
+DECIMALS = dict.fromkeys(_WITHOUT.split(), 0) | dict.fromkeys(_WITH_THREE.split(), 3)
 
 Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}" + END, examples=["OMR"])]
 Amount = Annotated[str, Meta(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,4})?$", examples=["12500.000"])]
@@ -24,7 +25,7 @@ class Money(Struct):
 
 
 def decimals_of(currency: str) -> int:
-    return _DECIMALS.get(currency, 2)
+    return DECIMALS.get(currency, 2)
 
 
 def minor_units(money: Money) -> int:

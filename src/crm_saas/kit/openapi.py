@@ -5,7 +5,8 @@ the structs come from msgspec, which also decodes them.
 """
 
 import dataclasses
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -88,9 +89,12 @@ def openapi_config(
     version: str,
     description: str,
     tags: Mapping[str, Tag],
-    examples: Mapping[str, object],
+    bodies: Mapping[str, object],
+    answers: Mapping[str, object],
 ) -> OpenAPIConfig:
-    """`tags` by slice; `examples` of request bodies by operation id, the handler's name."""
+    """`tags` by slice; examples: `bodies` by operation id, the handler's name, and `answers` by
+    the name of the schema, or by the media type of what has none.
+    """
     handlers: dict[str, HTTPRouteHandler] = {}
 
     def operation_id(handler: HTTPRouteHandler, *_: object) -> str:
@@ -109,7 +113,7 @@ def openapi_config(
         openapi_router=reference_router(),
         render_plugins=[PagePlugin(title), DocumentPlugin()],
     )
-    config.finish = _Finish(handlers, tags, examples)
+    config.finish = _Finish(handlers, tags, bodies, answers)
     return config
 
 
@@ -119,7 +123,8 @@ class _Finish:
 
     handlers: Mapping[str, HTTPRouteHandler]
     tags: Mapping[str, Tag]
-    examples: Mapping[str, object]
+    bodies: Mapping[str, object]
+    answers: Mapping[str, object]
 
     def __call__(self, document: Json) -> Json:
         components = document["components"]
@@ -130,12 +135,12 @@ class _Finish:
         for path, item in document["paths"].items():
             for method in METHODS:
                 if method in item:
-                    self._finish_operation(method, item[method])
+                    self._finish_operation(path, method, item[method])
                     if "412" in item[method]["responses"]:
                         _add_version(document["paths"], path, item[method])
         return document
 
-    def _finish_operation(self, method: str, operation: Json) -> None:
+    def _finish_operation(self, path: str, method: str, operation: Json) -> None:
         name = operation["operationId"]
         handler = self.handlers[name]
         slice_name = slice_of(handler)
@@ -150,7 +155,7 @@ class _Finish:
             if status < "400":
                 response["description"] = HTTPStatus(int(status)).phrase
         tidy(operation)
-        _finish_body(handler, operation, self.examples.get(name))
+        _finish_body(handler, operation, self.bodies.get(name))
         if (query := handler.opt.get("query")) is not None:
             operation["parameters"] = [*query_parameters(query), *operation.get("parameters", ())]
         if handler.opt.get("public"):
@@ -160,7 +165,18 @@ class _Finish:
             if method == "post":
                 _add_idempotency(operation)
         _add_header(operation, "Retry-After", "RetryAfter", statuses=("429", "503"))
+        self._add_answers(operation)
+        for response in operation["responses"].values():
+            _add_problem_examples(path, response)
         operation["responses"] = dict(sorted(operation["responses"].items()))
+
+    def _add_answers(self, operation: Json) -> None:
+        for response in operation["responses"].values():
+            for media_type, media in response.get("content", {}).items():
+                name = media["schema"].get("$ref", media_type).rpartition("/")[2]
+                found = self.answers.get(name, self.answers.get(media_type.partition(";")[0]))
+                if found is not None:
+                    media["example"] = found
 
 
 class _Document(OpenAPI):
@@ -192,6 +208,7 @@ def _finish_body(handler: HTTPRouteHandler, operation: Json, example: object) ->
         form = {"type": "object", "additionalProperties": {"type": "string"}}
         content = {"application/x-www-form-urlencoded": {"schema": form}}
         operation["requestBody"] = {"required": True, "content": content}
+        _add_problem(operation, TooSlow)
         return
     body = operation.get("requestBody")
     if body is None:
@@ -255,6 +272,38 @@ def _add_problem(operation: Json, kind: type[Problem]) -> None:
     )
     if kind.type not in response["description"]:
         response["description"] = "; ".join(filter(None, (response["description"], line)))
+
+
+def _add_problem_examples(path: str, response: Json) -> None:
+    """One for each type that the description names (`_add_problem`, kit/problems.py)."""
+    media = response.get("content", {}).get(PROBLEM_MEDIA_TYPE)
+    if media is None:
+        return
+    kinds = {kind.type: kind for kind in _kinds_of(Problem)}
+    named = re.findall(r"`([a-z0-9-]+)`: ", response["description"])
+    media["examples"] = {
+        name: {"summary": kinds[name].title, "value": _problem_example(kinds[name], path)}
+        for name in named
+    }
+
+
+def _problem_example(kind: type[Problem], path: str) -> Json:
+    if _PROBLEM_EXAMPLE["type"] == PROBLEM_BASE + kind.type:
+        return _PROBLEM_EXAMPLE | {"instance": path}
+    return _PROBLEM_EXAMPLE | {
+        "type": PROBLEM_BASE + kind.type,
+        "title": kind.title,
+        "status": kind.status,
+        "detail": kind.title,
+        "instance": path,
+        "errors": [],
+    }
+
+
+def _kinds_of(kind: type[Problem]) -> Iterator[type[Problem]]:
+    yield kind
+    for other in kind.__subclasses__():
+        yield from _kinds_of(other)
 
 
 def _add_header(

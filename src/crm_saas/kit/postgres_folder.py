@@ -48,9 +48,17 @@ class DataFolder:
     def take(self) -> None:
         """Ours until `release`, or until this process is gone: the system gives up the lock."""
         if not self.path.exists():
-            self.path.mkdir(parents=True)
+            try:
+                self.path.mkdir(parents=True)
+            except OSError as error:
+                raise EmbeddedPostgresError(
+                    f"the folder {self.path} cannot be made ({error.strerror}): "
+                    "let CRM_DATA name a folder that can"
+                ) from error
             # As root, the server's user must be able to pass through to the data.
             self.path.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        if not self.path.is_dir():
+            raise EmbeddedPostgresError(f"{self.path} is no folder: let CRM_DATA name one")
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         lock = os.open(self.path / "lock", flags, 0o600)
         try:
@@ -86,7 +94,7 @@ class DataFolder:
         try:
             url = (self.path / "url").read_text()
             lock = os.open(self.path / "lock", os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -33,6 +33,8 @@ from crm_saas.kit.errors import (
     UnsupportedMediaType,
 )
 from crm_saas.kit.explain import explain_body
+from crm_saas.kit.failures import database_reason
+from crm_saas.kit.wording import plain
 
 log = logging.getLogger("crm_saas.requests")
 
@@ -63,24 +65,34 @@ def render_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
     state = request.scope.setdefault("state", {})
     state["failure"] = error
     request_id = state.get("request_id", "")
-    if problem.status >= 500:
+    if isinstance(problem, Unavailable):
+        # One line a request (kit/requests.py): while the database is away there are many.
+        state["reason"] = database_reason(error) or type(error).__name__
+    elif problem.status >= 500:
         log.error("request failed", exc_info=error, extra={"request_id": request_id})
-    body = ProblemBody(
-        type=PROBLEM_BASE + problem.type,
-        title=problem.title,
-        status=problem.status,
-        detail=problem.detail,
-        instance=request.scope["path"],
-        request_id=request_id,
-        errors=problem.fields,
-    )
-    content = msgspec.to_builtins(body) | msgspec.to_builtins(problem.extra, enc_hook=str)
+    content = problem_content(problem, instance=request.scope["path"], request_id=request_id)
     return Response(
         msgspec.json.encode(content),
         status_code=problem.status,
         media_type=PROBLEM_MEDIA_TYPE,
         headers=problem.headers,
     )
+
+
+def problem_content(problem: Problem, *, instance: str, request_id: str) -> dict[str, Any]:
+    """The members of the problem's body, with those that its kind adds."""
+    body = ProblemBody(
+        type=PROBLEM_BASE + problem.type,
+        title=problem.title,
+        status=problem.status,
+        detail=problem.detail,
+        instance=instance,
+        request_id=request_id,
+        errors=problem.fields,
+    )
+    content: dict[str, Any] = msgspec.to_builtins(body)
+    content |= msgspec.to_builtins(problem.extra, enc_hook=str)
+    return content
 
 
 def as_problem(request: Request[Any, Any, Any], error: Exception) -> Problem:
@@ -143,11 +155,17 @@ def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Pro
     if extra and not in_body:
         return invalid_input(
             [
-                FieldError(_sent_name(request, str(e.get("key", ""))), str(e.get("message", "")))
+                FieldError(_sent_name(request, str(e.get("key", ""))), _message(request, e))
                 for e in extra
             ]
         )
     return invalid_input(explain_body(request) or [FieldError("", error.detail)])
+
+
+def _message(request: Request[Any, Any, Any], entry: dict[str, Any]) -> str:
+    known = request.scope["route_handler"].parsed_fn_signature.parameters
+    parameter = known.get(str(entry.get("key", "")))
+    return plain(str(entry.get("message", "")), parameter.annotation if parameter else None)
 
 
 def _sent_name(request: Request[Any, Any, Any], parameter: str) -> str:

@@ -12,6 +12,7 @@ from litestar.types import Scope
 
 from crm_saas.kit.errors import FieldError, InvalidInput
 from crm_saas.kit.problems import invalid_input
+from crm_saas.kit.wording import plain
 
 T = TypeVar("T", bound=msgspec.Struct)
 _NAMES = "query_names"
@@ -72,10 +73,11 @@ def with_zone(name: str, value: datetime) -> datetime:
 
 def _explain(values: Mapping[str, str], kind: type[msgspec.Struct]) -> list[FieldError]:
     errors = []
+    types = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
     for name, value in values.items():
         try:
             msgspec.convert({name: value}, kind, strict=False)
         except msgspec.ValidationError as error:
             text = str(error).partition(" - at ")[0]
-            errors.append(FieldError(name, text.replace("Expected", "must be")))
+            errors.append(FieldError(name, plain(text, types[name]).removesuffix(" or null")))
     return errors

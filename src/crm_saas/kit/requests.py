@@ -61,6 +61,8 @@ class RequestLog:
         finally:
             if scope["path"] not in _QUIET:
                 handler = scope.get("route_handler")
+                # Why the database did not answer, if it did not.
+                reason = {"reason": state["reason"]} if "reason" in state else {}
                 log.info(
                     "request",
                     request_id=state["request_id"],
@@ -70,6 +72,7 @@ class RequestLog:
                     route=min(handler.paths) if handler else None,
                     status=status,
                     milliseconds=round((time.perf_counter() - started_at) * 1000, 1),
+                    **reason,
                 )
 
     def _address(self, scope: Scope, headers: dict[bytes, bytes]) -> str | None:

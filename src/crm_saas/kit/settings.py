@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Literal, Self
 
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 Role = Literal["crm_app", "crm_platform", "crm_dump", "crm_worker"]
 
 _DEVELOPMENT_KEY = hashlib.sha256(b"crm_saas development master key").digest()
-
+# Without the value, which holds a password.
+_NOT_A_URL = "DATABASE_URL must read postgresql://owner:password@host/database."
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -106,7 +108,13 @@ class Settings:
                 "(postgresql://owner:password@host/database), or run `make run`, "
                 "which starts a PostgreSQL of its own."
             )
-        return make_url(self.database_url)
+        try:
+            url = make_url(self.database_url)
+        except ArgumentError as error:
+            raise SettingsError(_NOT_A_URL) from error
+        if url.get_backend_name() not in {"postgresql", "postgres"}:
+            raise SettingsError(_NOT_A_URL)
+        return url
 
 
 def data_folder() -> Path:

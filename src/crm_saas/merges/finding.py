@@ -5,13 +5,14 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, delete, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, and_, delete, or_, select, text, tuple_, union_all
 from sqlalchemy.dialects.postgresql import insert
 
 from crm_saas.customers.folding import fold_text
 from crm_saas.customers.models import Customer
 from crm_saas.customers.queries import former_customers
 from crm_saas.customers.similarity import Profile, Suggestion, score_pair
+from crm_saas.customers.skeletons import name_skeleton
 from crm_saas.kit.context import Context
 from crm_saas.kit.events import record
 from crm_saas.kit.ids import new_id
@@ -23,6 +24,12 @@ from crm_saas.merges.suggestions import LIVING, PARTNERS_MAX
 SCORE_MIN = 0.4
 KEPT_MAX = 10
 _CANDIDATES_MAX = 20
+_SPELLED_ALIKE_MAX = 100
+_WORD_SIMILARITIES = (0.6, 0.3)
+_SEARCH_CANDIDATES = text(
+    "select * from search_candidates("
+    ":tenant, cast(:words as text[]), cast(:similarity as real), cast(:most as integer))"
+)
 _PHONE_TAIL_DIGITS = 7
 _LAST = chr(1114111)
 
@@ -96,7 +103,7 @@ async def _candidates(context: Context, customer: Customer) -> dict[UUID, Custom
             .limit(_CANDIDATES_MAX)
         )
         found |= {row.id: row for row in rows}
-    named = await _similar_names(context, customer)
+    named = await _similar_names(context, customer) | await _similar_sounds(context, customer)
     return found | await _customers(context, named - found.keys() - {customer.id})
 
 
@@ -106,14 +113,45 @@ def _begins(column: Any, prefix: str) -> ColumnElement[bool]:
 
 
 async def _similar_names(context: Context, customer: Customer) -> set[UUID]:
+    """Spelled alike, in one script: a high bar first, a low one where few are above it."""
     found: set[UUID] = set()
     for name in filter(None, (customer.name, customer.name2)):
-        rows = await context.session.scalars(
-            text("select customer_id from search_customers(:tenant, :name, :most)"),
-            {"tenant": context.tenant.id, "name": name, "most": _CANDIDATES_MAX},
-        )
-        found |= set(rows)
+        for similarity in _WORD_SIMILARITIES:
+            rows = await context.session.scalars(
+                _SEARCH_CANDIDATES,
+                {
+                    "tenant": context.tenant.id,
+                    "words": fold_text(name)[:100].split(" "),
+                    "similarity": similarity,
+                    "most": _SPELLED_ALIKE_MAX,
+                },
+            )
+            near = set(rows)
+            found |= near
+            if len(near) > _CANDIDATES_MAX:
+                break
     return found
+
+
+async def _similar_sounds(context: Context, customer: Customer) -> set[UUID]:
+    """Of the same consonants, in either script; first and last name also the other way round."""
+    whole = {name_skeleton(fold_text(name)) for name in (customer.name, customer.name2) if name}
+    wanted = set(filter(None, whole))
+    for words in [skeleton.split(" ") for skeleton in wanted]:
+        wanted |= {" ".join(words[:2]), " ".join(words[1::-1])}
+    queries = [
+        select(Customer.id)
+        .where(
+            Customer.tenant_org_id == context.tenant.id,
+            Customer.id != customer.id,
+            _begins(column, skeleton),
+        )
+        .order_by(column)
+        .limit(_CANDIDATES_MAX)
+        for skeleton in sorted(wanted)
+        for column in (Customer.name_skeleton, Customer.name2_skeleton)
+    ]
+    return set(await context.session.scalars(union_all(*queries))) if queries else set()
 
 
 async def _customers(context: Context, ids: Iterable[UUID]) -> dict[UUID, Customer]:

@@ -7,9 +7,10 @@ from uuid import UUID
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import aliased
 
+from crm_saas.customers.errors import CustomerNotFound
 from crm_saas.customers.identifiers import Claim
 from crm_saas.customers.models import Customer, Identifier
-from crm_saas.customers.queries import CustomerNotFound, access_customer, find_customer
+from crm_saas.customers.queries import access_customer, find_customer
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import NotFound
 from crm_saas.kit.paging import read_cursor, write_cursor

@@ -3,7 +3,7 @@ from uuid import UUID
 from litestar import Response, get, post
 from litestar.params import FromPath, JSONBody
 
-from crm_saas.customers.queries import CustomerNotFound
+from crm_saas.customers.errors import CustomerNotFound
 from crm_saas.customers.views import view_customer
 from crm_saas.kit.dependencies import RequestContext
 from crm_saas.kit.errors import NotFound

@@ -5,12 +5,13 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 
 from crm_saas.customers.errors import (
+    CustomerNotFound,
     EmailTaken,
     PhoneNotVerified,
     PhoneTaken,
     ProfileNeverGoesBack,
+    ProfileReached,
 )
-from crm_saas.customers.queries import CustomerNotFound
 from crm_saas.customers.routes import answer
 from crm_saas.customers.schemas import CustomerView
 from crm_saas.kit.dependencies import RequestContext
@@ -18,7 +19,7 @@ from crm_saas.kit.errors import PreconditionFailed
 from crm_saas.kit.etags import IfMatch
 from crm_saas.kit.idempotency import IdempotencyKeyInFlight, IdempotencyKeyReused
 from crm_saas.kit.problems import problems
-from crm_saas.onboarding import service
+from crm_saas.onboarding import batch, service
 from crm_saas.onboarding.schemas import (
     Batch,
     BatchOutcomes,
@@ -52,6 +53,7 @@ async def create_customer(
         PhoneTaken,
         EmailTaken,
         ProfileNeverGoesBack,
+        ProfileReached,
         PreconditionFailed,
         PhoneNotVerified,
         OtpRefused,
@@ -91,7 +93,7 @@ async def find_or_create_customer(
 )
 async def create_customer_batch(context: RequestContext, data: JSONBody[Batch]) -> BatchOutcomes:
     """Find-or-create for what a till collected offline, each row in its own transaction."""
-    return BatchOutcomes(outcomes=await service.run_batch(context, data.rows))
+    return BatchOutcomes(outcomes=await batch.run_batch(context, data.rows))
 
 
 ROUTES = [create_customer, upgrade_customer, find_or_create_customer, create_customer_batch]

@@ -8,11 +8,13 @@ from msgspec import UNSET, Meta, UnsetType
 
 from crm_saas.addresses.schemas import CreateAddress
 from crm_saas.customers.schemas import CustomerFields, CustomerView, ProfileStatus
+from crm_saas.kit.problems import ProblemBody
 from crm_saas.kit.schemas import Struct
 
 OtpCode = Annotated[str, Meta(max_length=20, examples=["123456"])]
 VerificationToken = Annotated[str, Meta(max_length=1000)]
 BATCH_ROWS_MAX = 100
+KEY_LENGTH_MAX = 200
 
 
 class CreateCustomer(CustomerFields):
@@ -42,13 +44,28 @@ class FindOrCreate(CustomerFields):
 
 
 class BatchRow(FindOrCreate, kw_only=True):
-    """What a till collected while it was offline; the key makes sending it twice harmless."""
+    """What a till collected while it was offline; the key makes sending it twice harmless.
 
-    idempotency_key: Annotated[str, Meta(min_length=1, max_length=200)]
+    A `guest` is created, since there is nothing to find it by; a `stub` is found or created.
+    """
+
+    type: Literal["guest", "stub"] = "stub"
+    idempotency_key: Annotated[str, Meta(min_length=1, max_length=KEY_LENGTH_MAX)]
+
+
+# Read row by row, so that one which is no BatchRow spoils no other; the document shows the struct.
+SentRow = Annotated[
+    Any, Meta(extra_json_schema={"$ref": "#/components/schemas/BatchRow"}), BatchRow
+]
+SentProblem = Annotated[
+    dict[str, Any],
+    Meta(extra_json_schema={"$ref": "#/components/schemas/ProblemBody"}),
+    ProblemBody,
+]
 
 
 class Batch(Struct):
-    rows: Annotated[list[BatchRow], Meta(min_length=1, max_length=BATCH_ROWS_MAX)]
+    rows: Annotated[list[SentRow], Meta(min_length=1, max_length=BATCH_ROWS_MAX)]
 
 
 class Found(Struct):
@@ -61,16 +78,21 @@ class Found(Struct):
 
 
 class BatchOutcome(Struct):
-    """`refused` has the problem; its row left no trace and may be sent again under its key."""
+    """`index` is the row's place, from 0; `idempotencyKey` is null where the row had none to read.
 
-    idempotency_key: str
+    `refused` has the problem; its row left no trace and may be sent again under its key. Only
+    after `unavailable` may a row have been saved: sent again, it answers `replayed`.
+    """
+
+    index: int
+    idempotency_key: str | None
     outcome: Literal["created", "matched", "ambiguous", "refused"]
     matched_by: Literal["phone", "email"] | None = None
     customer_id: UUID | None = None
     customer_number: str | None = None
     candidates: list[UUID] = msgspec.field(default_factory=list)
     replayed: bool = False
-    problem: dict[str, Any] | None = None
+    problem: SentProblem | None = None
 
 
 class BatchOutcomes(Struct):

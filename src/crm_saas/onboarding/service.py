@@ -1,12 +1,9 @@
 """The ways in, put together from their parts: the customer, the proof of the phone, addresses."""
 
-from dataclasses import replace
 from uuid import UUID
 
-import msgspec
 from msgspec import UNSET, UnsetType
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
 
 from crm_saas.addresses.schemas import CreateAddress
 from crm_saas.addresses.service import add_addresses
@@ -24,32 +21,30 @@ from crm_saas.customers.models import Customer
 from crm_saas.customers.proofs import prove_phone
 from crm_saas.customers.queries import access_customer
 from crm_saas.customers.views import view_customer
-from crm_saas.kit import idempotency
 from crm_saas.kit.context import Context
-from crm_saas.kit.errors import Conflict, InvalidInput, Problem
+from crm_saas.kit.errors import Conflict, InvalidInput
 from crm_saas.kit.etags import require_match
-from crm_saas.kit.problems import database_problem
 from crm_saas.onboarding.schemas import (
-    BatchOutcome,
-    BatchRow,
     CreateCustomer,
     FindOrCreate,
     Found,
     UpgradeCustomer,
 )
 
-BATCH_ROUTE = "POST /api/v1/customers/batch#row"
-ROW_ATTEMPTS_MAX = 3
-
 
 async def onboard_customer(context: Context, sent: CreateCustomer) -> Customer:
     """A guest, stub or full customer with its addresses, all or nothing."""
     new = read_new_customer(context, sent.type, sent)
     verified = await prove_phone(
-        context, sent.phone, sent.otp_code, sent.verification_token, purpose="registration"
+        context,
+        sent.phone,
+        sent.otp_code,
+        sent.verification_token,
+        purpose="registration",
+        claim_phone=sent.claim_phone,
     )
     if sent.type == "full" and verified is None:
-        raise _unverified()
+        raise PhoneNotVerified
     customer = await create_customer(context, new, verified=verified, claim_phone=sent.claim_phone)
     await _add_addresses(context, customer, sent.addresses)
     return customer
@@ -61,7 +56,12 @@ async def upgrade(
     customer = await access_customer(context, customer_id)
     phone = read_fields(context.tenant, sent).get("phone") or customer.phone
     verified = await prove_phone(
-        context, phone, sent.otp_code, sent.verification_token, purpose="registration"
+        context,
+        phone,
+        sent.otp_code,
+        sent.verification_token,
+        purpose="registration",
+        claim_phone=sent.claim_phone,
     )
     customer = await access_to_change(context, customer_id, sent)
     require_match(customer, if_match)
@@ -71,7 +71,7 @@ async def upgrade(
         customer.phone_verified_at is not None and phone == customer.phone
     )
     if sent.type == "full" and not proved:
-        raise _unverified()
+        raise PhoneNotVerified
     await upgrade_customer(
         context,
         customer,
@@ -91,13 +91,6 @@ async def _add_addresses(
         await add_addresses(context, customer=customer, items=addresses)
 
 
-def _unverified() -> PhoneNotVerified:
-    return PhoneNotVerified(
-        "Send a code with POST /api/v1/customers/send-otp and pass it on as otpCode, or pass the "
-        "verificationToken that /verify-otp gave."
-    )
-
-
 async def find_or_create(context: Context, sent: FindOrCreate) -> Found:
     """One call for a till. Racing tills queue on the phone: one creates, the others match."""
     columns = read_fields(context.tenant, sent)
@@ -105,6 +98,10 @@ async def find_or_create(context: Context, sent: FindOrCreate) -> Found:
     if not claims:
         raise InvalidInput.of("phone", "send a phone or an e-mail to look for", "required")
     holders = await lock_claims(context, claims)
+    if not holders and not columns.get("phone"):
+        raise InvalidInput.of(
+            "phone", "nobody has this e-mail; send a phone too to create one", "required"
+        )
     if not holders:
         customer = await insert_customer(context, read_new_customer(context, "stub", sent))
         return Found(outcome="created", customer=view_customer(context, customer))
@@ -132,62 +129,3 @@ async def _customers_of(context: Context, holders: list[Holder]) -> dict[UUID, C
         )
     )
     return {customer.id: customer for customer in rows}
-
-
-async def run_batch(context: Context, rows: list[BatchRow]) -> list[BatchOutcome]:
-    """Each row in its own transaction, with its own outcome; one bad row spoils no other."""
-    return [await _run_row(context, row) for row in rows]
-
-
-async def _run_row(context: Context, row: BatchRow) -> BatchOutcome:
-    for attempt in range(1, ROW_ATTEMPTS_MAX + 1):
-        try:
-            async with context.aside() as session:
-                return await _row_once(replace(context, session=session), row)
-        except Problem as problem:
-            return _refused(row, problem)
-        except DBAPIError as error:
-            if attempt == ROW_ATTEMPTS_MAX:
-                return _refused(row, database_problem(error))
-    raise AssertionError("unreachable")
-
-
-async def _row_once(context: Context, row: BatchRow) -> BatchOutcome:
-    body = msgspec.json.encode(row, order="sorted")
-    stored = await idempotency.claim(context, route=BATCH_ROUTE, key=row.idempotency_key, body=body)
-    if stored is not None:
-        outcome = msgspec.json.decode(idempotency.stored_body(context, stored), type=BatchOutcome)
-        return msgspec.structs.replace(outcome, replayed=True)
-    found = await find_or_create(context, row)
-    outcome = BatchOutcome(
-        idempotency_key=row.idempotency_key,
-        outcome=found.outcome,
-        matched_by=found.matched_by,
-        customer_id=found.customer.id if found.customer else None,
-        customer_number=found.customer.customer_number if found.customer else None,
-        candidates=[candidate.id for candidate in found.candidates],
-    )
-    await idempotency.store(
-        context,
-        route=BATCH_ROUTE,
-        key=row.idempotency_key,
-        request_body=body,
-        status=200,
-        headers=[],
-        body=msgspec.json.encode(outcome),
-    )
-    return outcome
-
-
-def _refused(row: BatchRow, problem: Problem) -> BatchOutcome:
-    return BatchOutcome(
-        idempotency_key=row.idempotency_key,
-        outcome="refused",
-        problem={
-            "type": problem.type,
-            "status": problem.status,
-            "title": problem.title,
-            "detail": problem.detail,
-            "errors": msgspec.to_builtins(problem.fields),
-        },
-    )

@@ -55,7 +55,7 @@ _START = text(
     ":tenant, :phone, :challenge, :purpose, :sealed, :channel, :locale, :key, :withheld, "
     ":lifetime, :pause)"
 )
-_LAST_SENT = text("select otp_last_sent(:tenant, :phone, :purpose)")
+_LAST_SENT = text("select otp_last_sent(:tenant, :phone)")
 _ATTEMPT = text(
     "select challenge_id, signing_key, counter "
     "from otp_attempt(:tenant, :phone, :purpose, :attempts_max)"
@@ -109,10 +109,9 @@ async def start_challenge(
     return Started(*found) if found else None
 
 
-async def last_sent_at(session: AsyncSession, phone: PhoneKey, purpose: Purpose) -> datetime | None:
+async def last_sent_at(session: AsyncSession, phone: PhoneKey) -> datetime | None:
     found: datetime | None = await session.scalar(
-        _LAST_SENT,
-        {"tenant": phone.tenant_id, "phone": phone.phone_hash, "purpose": purpose},
+        _LAST_SENT, {"tenant": phone.tenant_id, "phone": phone.phone_hash}
     )
     return found
 

@@ -1,3 +1,4 @@
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -6,6 +7,7 @@ from litestar.params import JSONBody
 
 from crm_saas.kit.dependencies import AppDatabase, RequestContext
 from crm_saas.kit.errors import Forbidden, MalformedRequest
+from crm_saas.kit.jobs import JobRefused
 from crm_saas.kit.problems import problems
 from crm_saas.kit.schemas import provided
 from crm_saas.otp import service
@@ -67,8 +69,9 @@ async def twilio_callback(request: Request[Any, Any, Any], database: AppDatabase
     sending, state = sending_of(query), delivery_state(form)
     if sending is None or state is None:
         return
-    async with job_context(database, sending.tenant_id, "otp.callback") as context:
-        await note_delivery(context, sending, state)
+    with suppress(JobRefused):  # the tenant is gone: nothing that Twilio could do better
+        async with job_context(database, sending.tenant_id, "otp.callback") as context:
+            await note_delivery(context, sending, state)
 
 
 ROUTES = [send_otp, verify_otp, twilio_callback]

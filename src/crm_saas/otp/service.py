@@ -8,8 +8,10 @@ from uuid import UUID
 from crm_saas.kit.context import Context
 from crm_saas.kit.crypto import encrypt
 from crm_saas.kit.errors import InvalidInput
+from crm_saas.kit.events import record
 from crm_saas.kit.ids import new_id
 from crm_saas.kit.jobs import enqueue
+from crm_saas.kit.phones import mask_phone
 from crm_saas.otp import queries
 from crm_saas.otp.budgets import Subjects, give_back, spend
 from crm_saas.otp.codes import Challenge, codes_equal, derive_code, typed_code
@@ -20,6 +22,7 @@ from crm_saas.otp.proofs import InvalidProof, Proof, issue_proof, read_proof
 from crm_saas.otp.purposes import PROOF_LIFETIME, SEND_INTERVAL, Channel, Locale, Purpose
 from crm_saas.otp.queries import PhoneKey, Sending, Started
 
+TABLE = "sys_otp_codes"
 # Somebody stands at a till and waits for it.
 DELIVERY_PRIORITY = 10
 
@@ -71,17 +74,21 @@ async def send_code(
         withheld=verdict.shared_exhausted,
     )
     if started is None:
-        raise await _sent_recently(context, subject, purpose)
+        raise await _sent_recently(context, subject)
     await enqueue_delivery(context, _sending(subject, started, via))
+    await record(
+        context,
+        "otp.sent",
+        subject=(TABLE, started.challenge_id),
+        after={"purpose": purpose, "channel": via, "maskedPhone": mask_phone(number)},
+    )
     return SentCode(started.expires_at, datetime.now(UTC) + SEND_INTERVAL)
 
 
 async def verify_code(context: Context, *, phone: str, purpose: Purpose, code: str) -> VerifiedCode:
     """The proof that POST /customers takes. Raises InvalidInput, OtpRefused, OtpBudgetExhausted."""
     challenge = await _check_code(context, phone=phone, purpose=purpose, code=code)
-    if challenge is None or not await queries.mark_verified(
-        context.session, challenge, at_once=False
-    ):
+    if challenge is None or not await _verified(context, challenge, phone, at_once=False):
         raise OtpRefused.of("code")
     proof = Proof(
         challenge_id=challenge.id,
@@ -112,9 +119,7 @@ async def redeem(
     if token is not None:
         return await _redeem_token(context, phone=phone, purpose=purpose, token=token)
     challenge = await _check_code(context, phone=phone, purpose=purpose, code=code or "")
-    if challenge is None or not await queries.mark_verified(
-        context.session, challenge, at_once=True
-    ):
+    if challenge is None or not await _verified(context, challenge, phone, at_once=True):
         raise OtpRefused.of("otpCode")
     return challenge.id
 
@@ -170,6 +175,19 @@ async def _check_code(
         return challenge
 
 
+async def _verified(context: Context, challenge: Challenge, phone: str, *, at_once: bool) -> bool:
+    if not await queries.mark_verified(context.session, challenge, at_once=at_once):
+        return False
+    number = read_phone(phone, context.tenant.default_region)
+    await record(
+        context,
+        "otp.verified",
+        subject=(TABLE, challenge.id),
+        after={"purpose": challenge.purpose, "maskedPhone": mask_phone(number)},
+    )
+    return True
+
+
 async def _redeem_token(context: Context, *, phone: str, purpose: Purpose, token: str) -> UUID:
     number = read_phone(phone, context.tenant.default_region)
     keys = OtpKeys.of(context.settings)
@@ -218,8 +236,8 @@ def _exhausted(retry_after_seconds: int) -> OtpBudgetExhausted:
     )
 
 
-async def _sent_recently(context: Context, subject: PhoneKey, purpose: Purpose) -> OtpSentRecently:
-    sent_at = await queries.last_sent_at(context.session, subject, purpose)
+async def _sent_recently(context: Context, subject: PhoneKey) -> OtpSentRecently:
+    sent_at = await queries.last_sent_at(context.session, subject)
     waited = datetime.now(UTC) - sent_at if sent_at else SEND_INTERVAL
     seconds = min(max(1, ceil((SEND_INTERVAL - waited).total_seconds())), SEND_INTERVAL.seconds)
     return OtpSentRecently(

@@ -79,6 +79,7 @@ class RequestTransaction(ASGIMiddleware):
             return
         for attempt in range(1, ATTEMPTS_MAX + 1):
             state.pop("context", None)
+            state.pop("reason", None)
             # What is held back has not started, whatever Litestar saw of the last attempt.
             ScopeState.from_scope(scope).response_started = False
             answer = Answer(send)

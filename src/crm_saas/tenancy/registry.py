@@ -18,6 +18,7 @@ from crm_saas.kit.events import record
 from crm_saas.kit.ids import new_id
 from crm_saas.kit.jobs import JobRefused
 from crm_saas.tenancy.models import NumberCounter, TenantRow
+from crm_saas.tenancy.policies import check_number_format, check_policies
 
 SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 OPERATOR = Actor(kind="system", id=None, name="operator", role="operator")
@@ -52,6 +53,7 @@ async def create_tenant(
     number_width: int = 5,
 ) -> TenantRow:
     """A tenant with its number counters. Raises InvalidInput and SlugTaken."""
+    check_number_format(number_prefix, number_width)
     if not SLUG.fullmatch(slug):
         raise InvalidInput.of(
             "slug", "must be 1 to 63 lower-case letters, digits and hyphens, as in a host name"
@@ -97,7 +99,7 @@ async def create_tenant(
 
 async def set_tenant_status(platform: Database, *, slug: str, status: str) -> TenantRow:
     async with platform.transaction(None) as session:
-        row = await _tenant_by_slug(session, slug)
+        row = await _tenant_by_slug(session, slug, lock=True)
         before, row.status = row.status, status
         context = await _context(session, platform, row)
         await record(
@@ -113,6 +115,11 @@ async def set_tenant_status(platform: Database, *, slug: str, status: str) -> Te
 async def list_tenants(platform: Database) -> list[TenantRow]:
     async with platform.transaction(None) as session:
         return list(await session.scalars(select(TenantRow).order_by(TenantRow.slug)))
+
+
+async def tenant_ids(session: AsyncSession) -> list[UUID]:
+    """Suspended ones too: what is tidied up does not wait for them."""
+    return list(await session.scalars(select(TenantRow.id).order_by(TenantRow.id)))
 
 
 async def active_tenant_ids(session: AsyncSession) -> list[UUID]:
@@ -134,9 +141,12 @@ async def configure_tenant(
     """Changes what is given; a policy of None goes back to the default.
 
     A number format holds for new numbers only: the counter goes on where it is.
+    Raises InvalidInput.
     """
+    check_policies(policies)
+    check_number_format(number_prefix, number_width)
     async with platform.transaction(None) as session:
-        row = await _tenant_by_slug(session, slug)
+        row = await _tenant_by_slug(session, slug, lock=True)
         context = await _context(session, platform, row)
         before = dict(row.policies)
         row.policies = {k: v for k, v in (before | policies).items() if v is not None}
@@ -164,8 +174,9 @@ async def configure_tenant(
     return row
 
 
-async def _tenant_by_slug(session: AsyncSession, slug: str) -> TenantRow:
-    row = await session.scalar(select(TenantRow).where(TenantRow.slug == slug))
+async def _tenant_by_slug(session: AsyncSession, slug: str, *, lock: bool = False) -> TenantRow:
+    query = select(TenantRow).where(TenantRow.slug == slug)
+    row = await session.scalar(query.with_for_update() if lock else query)
     if row is None:
         raise NotFound(f"There is no tenant `{slug}`. `crm-saas tenants list` names them.")
     return row

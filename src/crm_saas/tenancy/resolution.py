@@ -36,19 +36,22 @@ def read_caller(
 ) -> Caller:
     """Raises Unauthorized without touching the database when the token cannot be one of ours."""
     scheme, _, credential = headers.get("authorization", "").partition(" ")
-    token = read_token(credential.strip()) if scheme.lower() == "bearer" else None
-    if token is None:
+    if scheme.lower() != "bearer" or not credential.strip():
         raise Unauthorized
+    token = read_token(credential.strip())
+    if token is None:
+        raise Unauthorized("This is not a key of ours; it may be cut off.")
     return Caller(token, _named_tenant(headers, settings), request_id, address)
 
 
 def _named_tenant(headers: Headers, settings: Settings) -> str | None:
     """`X-Tenant`, else the subdomain; only a wish until the credential confirms it."""
     if named := headers.get("x-tenant"):
-        return named.strip().lower()[:63]
+        return named.strip().lower()
     host = headers.get("host", "").partition(":")[0].lower()
-    if settings.base_domain and host.endswith(f".{settings.base_domain}"):
-        return host.removesuffix(f".{settings.base_domain}")
+    domain = f".{settings.base_domain.lower()}"
+    if settings.base_domain and host.endswith(domain):
+        return host.removesuffix(domain)
     return None
 
 
@@ -84,15 +87,15 @@ async def _key(
     row = found.first()
     if row is None:
         raise Unauthorized("The key is unknown, expired or revoked. Ask for a new one.")
-    permissions = permissions_of(row.role)
-    if row.scopes is not None:
-        permissions &= frozenset(row.scopes)
+    of_role = permissions_of(row.role)
+    permissions = of_role if row.scopes is None else of_role & frozenset(row.scopes)
     actor = Actor(
         kind="key",
         id=row.key_id,
         name=row.name,
         role=row.role,
         permissions=permissions,
+        left_out=of_role - permissions,
         staff_scope=row.staff_scope,
         member_id=row.member_id,
         team_ids=tuple(row.team_ids),

@@ -8,7 +8,7 @@ from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.idempotency import StoredAnswer
 from crm_saas.kit.jobs import Job, PeriodicJob, enqueue_for_tenants
-from crm_saas.tenancy.registry import active_tenant_ids
+from crm_saas.tenancy.registry import tenant_ids
 
 ANSWERS_KEPT = timedelta(hours=24)
 
@@ -25,9 +25,7 @@ async def forget_answers(context: Context) -> None:
 
 async def forget_answers_everywhere(platform: Database) -> None:
     async with platform.transaction(None) as session:
-        await enqueue_for_tenants(
-            session, await active_tenant_ids(session), "tenancy.forget_answers"
-        )
+        await enqueue_for_tenants(session, await tenant_ids(session), "tenancy.forget_answers")
 
 
 JOBS = (Job(name="tenancy.forget_answers", function=forget_answers),)

@@ -14,7 +14,7 @@ _PLACE = {
     "longitude": 58.3829,
 }
 
-EXAMPLES: dict[str, object] = {
+BODIES: dict[str, object] = {
     # access
     "log_in": {"email": "amal@example.com", "password": "correct horse battery staple"},
     "create_key": {"name": "Till 4, Ruwi", "role": "pos"},
