@@ -7,12 +7,13 @@ from sqlalchemy import and_, select
 
 from crm_saas.access.errors import AlreadyRevoked
 from crm_saas.access.models import ApiKey, KeyUse, Member, Team
-from crm_saas.access.pages import Page, cut_page, page_after
+from crm_saas.access.pages import page_after
 from crm_saas.access.roles import permissions_of, staff_scope_of
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import Forbidden, InvalidInput, NotFound
 from crm_saas.kit.events import record
 from crm_saas.kit.ids import new_id
+from crm_saas.kit.paging import Page, cut_page
 from crm_saas.kit.queries import with_zone
 from crm_saas.kit.tokens import Token, new_token
 
@@ -154,9 +155,9 @@ async def list_keys(
         )
         .where(ApiKey.tenant_org_id == context.tenant.id)
     )
-    query = page_after(context, query, "keys", ApiKey.id, limit=limit, cursor=cursor)
-    rows = [(key, used_at) for key, used_at in await context.session.execute(query)]
-    return cut_page(context, rows, "keys", limit, lambda row: row[0].id)
+    query = page_after(context, query, {"list": "keys"}, ApiKey.id, limit=limit, cursor=cursor)
+    rows = ((key, used_at) for key, used_at in await context.session.execute(query))
+    return cut_page(context, {"list": "keys"}, rows, limit, lambda row: [row[0].id])
 
 
 async def _require(

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_saas.access.errors import NameTaken, WrongCredentials
 from crm_saas.access.models import Member, Team
-from crm_saas.access.pages import Page, cut_page, page_after
+from crm_saas.access.pages import page_after
 from crm_saas.access.roles import staff_scope_of
 from crm_saas.access.schemas import SessionView, SignedIn
 from crm_saas.kit.context import Context
@@ -24,6 +24,7 @@ from crm_saas.kit.emails import InvalidEmail, email_key, parse_email
 from crm_saas.kit.errors import NotFound
 from crm_saas.kit.events import record
 from crm_saas.kit.ids import new_id
+from crm_saas.kit.paging import Page, cut_page
 from crm_saas.kit.settings import Settings
 from crm_saas.kit.tokens import new_token
 
@@ -200,9 +201,9 @@ async def add_member(
 
 async def list_members(context: Context, *, limit: int, cursor: str | None) -> Page[Member]:
     query = select(Member).where(Member.tenant_org_id == context.tenant.id)
-    query = page_after(context, query, "staff", Member.id, limit=limit, cursor=cursor)
-    rows = list(await context.session.scalars(query))
-    return cut_page(context, rows, "staff", limit, lambda member: member.id)
+    query = page_after(context, query, {"list": "staff"}, Member.id, limit=limit, cursor=cursor)
+    rows = await context.session.scalars(query)
+    return cut_page(context, {"list": "staff"}, rows, limit, lambda member: [member.id])
 
 
 async def create_team(context: Context, *, name: str) -> Team:
@@ -218,6 +219,6 @@ async def create_team(context: Context, *, name: str) -> Team:
 
 async def list_teams(context: Context, *, limit: int, cursor: str | None) -> Page[Team]:
     query = select(Team).where(Team.tenant_org_id == context.tenant.id)
-    query = page_after(context, query, "teams", Team.id, limit=limit, cursor=cursor)
-    rows = list(await context.session.scalars(query))
-    return cut_page(context, rows, "teams", limit, lambda team: team.id)
+    query = page_after(context, query, {"list": "teams"}, Team.id, limit=limit, cursor=cursor)
+    rows = await context.session.scalars(query)
+    return cut_page(context, {"list": "teams"}, rows, limit, lambda team: [team.id])

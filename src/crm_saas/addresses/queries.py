@@ -13,14 +13,9 @@ from crm_saas.customers.models import Customer
 from crm_saas.customers.queries import access_customer
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import NotFound
-from crm_saas.kit.paging import read_cursor, write_cursor
+from crm_saas.kit.paging import Page, cut_page, read_cursor
 
 DECIDERS_MAX = 100
-
-
-class Page(NamedTuple):
-    addresses: list[Address]
-    next_cursor: str | None
 
 
 class WaitingAddress(NamedTuple):
@@ -67,7 +62,7 @@ async def access_address(
 
 async def list_addresses(
     context: Context, *, customer_id: UUID, limit: int, cursor: str | None
-) -> Page:
+) -> Page[Address]:
     """In the order of their creation. Follows the customer's merges; raises NotFound."""
     customer = await access_customer(context, customer_id)
     question = {"list": "addresses", "customer": customer.id}
@@ -75,15 +70,11 @@ async def list_addresses(
     if cursor is not None:
         (last,) = read_cursor(context, question, cursor, tuple[UUID])
         query = query.where(Address.id > last)
-    found = list(await context.session.scalars(query.order_by(Address.id).limit(limit + 1)))
-    shown = found[:limit]
-    more = len(found) > limit
-    return Page(shown, write_cursor(context, question, [shown[-1].id]) if more else None)
+    found = await context.session.scalars(query.order_by(Address.id).limit(limit + 1))
+    return cut_page(context, question, found, limit, lambda address: [address.id])
 
 
-async def list_waiting(
-    context: Context, *, limit: int, cursor: str | None
-) -> tuple[list[WaitingAddress], str | None]:
+async def list_waiting(context: Context, *, limit: int, cursor: str | None) -> Page[WaitingAddress]:
     """What waits for verification, the longest first."""
     question = {"list": "addresses-waiting"}
     query = visible(context, Address, Customer.customer_number, Customer.display_name).where(
@@ -96,12 +87,10 @@ async def list_waiting(
     rows = await context.session.execute(
         query.order_by(Address.pending_since, Address.id).limit(limit + 1)
     )
-    found = [WaitingAddress(*row) for row in rows]
-    shown = found[:limit]
-    if len(found) <= limit:
-        return shown, None
-    last_shown = shown[-1].address
-    return shown, write_cursor(context, question, [last_shown.pending_since, last_shown.id])
+    found = (WaitingAddress(*row) for row in rows)
+    return cut_page(
+        context, question, found, limit, lambda row: [row.address.pending_since, row.address.id]
+    )
 
 
 async def addresses_of(context: Context, customer_id: UUID) -> list[Address]:

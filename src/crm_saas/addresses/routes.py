@@ -56,7 +56,7 @@ async def list_addresses(
     page = await queries.list_addresses(
         context, customer_id=customer_id, limit=limit, cursor=cursor
     )
-    return AddressList(items=[view(a) for a in page.addresses], next_cursor=page.next_cursor)
+    return AddressList(items=[view(a) for a in page.rows], next_cursor=page.next_cursor)
 
 
 @get(ONE, permission="addresses:read", responses=problems(NotFound))

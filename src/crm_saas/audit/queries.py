@@ -13,7 +13,7 @@ from crm_saas.audit.schemas import EventList, EventView
 from crm_saas.kit.context import Context
 from crm_saas.kit.events import Event
 from crm_saas.kit.masking import mask_contacts
-from crm_saas.kit.paging import read_cursor, write_cursor
+from crm_saas.kit.paging import cut_page, read_cursor
 from crm_saas.kit.queries import with_zone
 
 _SAME = (
@@ -61,12 +61,11 @@ async def list_events(
             tuple_(Event.created_at, Event.id) < tuple_(literal(created_at), literal(event_id))
         )
     query = query.order_by(Event.created_at.desc(), Event.id.desc()).limit(limit + 1)
-    found = list(await context.session.scalars(query))
-    rows, more = found[:limit], len(found) > limit
-    next_cursor = None
-    if more:
-        next_cursor = write_cursor(context, question, [rows[-1].created_at, rows[-1].id])
-    return EventList(items=[_view(context, row) for row in rows], next_cursor=next_cursor)
+    found = await context.session.scalars(query)
+    page = cut_page(context, question, found, limit, lambda event: [event.created_at, event.id])
+    return EventList(
+        items=[_view(context, event) for event in page.rows], next_cursor=page.next_cursor
+    )
 
 
 def _view(context: Context, event: Event) -> EventView:

@@ -11,7 +11,7 @@ from crm_saas.customers.filters import CustomerQuery, conditions
 from crm_saas.customers.models import Customer
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import InvalidInput
-from crm_saas.kit.paging import read_cursor, write_cursor
+from crm_saas.kit.paging import cut_page, read_cursor
 
 TOTAL_CAP = 1000
 SEARCH_RESULTS_MAX = 100
@@ -31,7 +31,7 @@ class Count(NamedTuple):
     is_capped: bool
 
 
-class Page(NamedTuple):
+class Found(NamedTuple):
     customers: list[Customer]
     next_cursor: str | None
     matched_by: dict[UUID, str]
@@ -39,7 +39,7 @@ class Page(NamedTuple):
 
 async def list_customers(
     context: Context, wanted: CustomerQuery, *, sort: str | None, limit: int, cursor: str | None
-) -> Page:
+) -> Found:
     """A page by filter and sort order, or, with `search`, by rank."""
     if _searches(wanted):
         if sort is not None:
@@ -55,17 +55,14 @@ async def list_customers(
         row, after = tuple_(column, Customer.id), tuple_(literal(place[0]), literal(place[1]))
         query = query.where(row < after if descending else row > after)
     order = (column.desc(), Customer.id.desc()) if descending else (column, Customer.id)
-    found = list(await context.session.scalars(query.order_by(*order).limit(limit + 1)))
-    rows, more = found[:limit], len(found) > limit
-    next_cursor = None
-    if more:
-        next_cursor = write_cursor(context, question, [getattr(rows[-1], column.key), rows[-1].id])
-    return Page(rows, next_cursor, {})
+    found = await context.session.scalars(query.order_by(*order).limit(limit + 1))
+    page = cut_page(context, question, found, limit, lambda c: [getattr(c, column.key), c.id])
+    return Found(page.rows, page.next_cursor, {})
 
 
 async def _search(
     context: Context, wanted: CustomerQuery, *, limit: int, cursor: str | None
-) -> Page:
+) -> Found:
     """The best hits of the search function, filtered, in its order; at most a hundred."""
     question = wanted.asked() | {"sort": "rank"}
     skipped = read_cursor(context, question, cursor, tuple[int])[0] if cursor else 0
@@ -77,11 +74,8 @@ async def _search(
         )
     }
     ranked = [found[customer_id] for customer_id in matched_by if customer_id in found]
-    rows = ranked[skipped : skipped + limit]
-    next_cursor = None
-    if len(ranked) > skipped + limit:
-        next_cursor = write_cursor(context, question, [skipped + limit])
-    return Page(rows, next_cursor, matched_by)
+    page = cut_page(context, question, ranked[skipped:], limit, lambda _: [skipped + limit])
+    return Found(page.rows, page.next_cursor, matched_by)
 
 
 async def count_customers(context: Context, wanted: CustomerQuery) -> Count:

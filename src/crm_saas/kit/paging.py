@@ -7,8 +7,8 @@ for another tenant, filter or sort order is refused instead of answering somethi
 import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 from litestar.params import QueryParameter
@@ -24,6 +24,26 @@ Cursor = Annotated[str | None, QueryParameter(max_length=1000)]
 
 _TAG_BYTES = 16
 T = TypeVar("T")
+Row = TypeVar("Row")
+
+
+class Page(NamedTuple, Generic[Row]):
+    rows: list[Row]
+    next_cursor: str | None
+
+
+def cut_page(
+    context: Context,
+    question: Mapping[str, Any],
+    found: Iterable[Row],
+    limit: int,
+    place: Callable[[Row], Sequence[Any]],
+) -> Page[Row]:
+    """`found` has one row more than `limit` when there is another page; `place` is a row's own."""
+    rows = list(found)
+    if len(rows) <= limit:
+        return Page(rows, None)
+    return Page(rows[:limit], write_cursor(context, question, place(rows[limit - 1])))
 
 
 def write_cursor(context: Context, question: Mapping[str, Any], place: Sequence[Any]) -> str:

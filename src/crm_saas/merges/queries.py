@@ -13,7 +13,7 @@ from crm_saas.customers.models import Customer, Identifier
 from crm_saas.customers.queries import access_customer, find_customer
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import NotFound
-from crm_saas.kit.paging import read_cursor, write_cursor
+from crm_saas.kit.paging import Page, cut_page, read_cursor
 from crm_saas.merges.models import Merge
 
 Source, Target = aliased(Customer), aliased(Customer)
@@ -28,11 +28,6 @@ class MergeRow(NamedTuple):
     merge: Merge
     source: Customer
     target: Customer
-
-
-class MergePage(NamedTuple):
-    rows: list[MergeRow]
-    next_cursor: str | None
 
 
 async def access_pair(context: Context, source_id: UUID, target_id: UUID) -> Pair:
@@ -97,17 +92,16 @@ async def access_merge(context: Context, merge_id: UUID) -> MergeRow:
     return MergeRow(*row)
 
 
-async def list_merges(context: Context, *, limit: int, cursor: str | None) -> MergePage:
+async def list_merges(context: Context, *, limit: int, cursor: str | None) -> Page[MergeRow]:
     """The newest first."""
     question = {"list": "merges"}
     query = _visible(context)
     if cursor is not None:
         (last,) = read_cursor(context, question, cursor, tuple[UUID])
         query = query.where(Merge.id < last)
-    found = (await context.session.execute(query.order_by(Merge.id.desc()).limit(limit + 1))).all()
-    rows = [MergeRow(*row) for row in found[:limit]]
-    more = len(found) > limit
-    return MergePage(rows, write_cursor(context, question, [rows[-1].merge.id]) if more else None)
+    query = query.order_by(Merge.id.desc()).limit(limit + 1)
+    found = (MergeRow(*row) for row in await context.session.execute(query))
+    return cut_page(context, question, found, limit, lambda row: [row.merge.id])
 
 
 async def later_merge(context: Context, merge: Merge) -> Merge | None:

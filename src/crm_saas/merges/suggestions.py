@@ -12,7 +12,7 @@ from crm_saas.customers.queries import access_customer
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import NotFound
 from crm_saas.kit.events import record
-from crm_saas.kit.paging import read_cursor, write_cursor
+from crm_saas.kit.paging import Page, cut_page, read_cursor
 from crm_saas.merges.errors import SuggestionMerged
 from crm_saas.merges.models import DUPLICATES, Duplicate
 
@@ -28,12 +28,7 @@ class Row(NamedTuple):
     b: Customer
 
 
-class Page(NamedTuple):
-    rows: list[Row]
-    next_cursor: str | None
-
-
-async def list_suggestions(context: Context, *, limit: int, cursor: str | None) -> Page:
+async def list_suggestions(context: Context, *, limit: int, cursor: str | None) -> Page[Row]:
     """The open ones, the likeliest first."""
     question = {"list": "duplicates"}
     query = _visible(context)
@@ -42,12 +37,10 @@ async def list_suggestions(context: Context, *, limit: int, cursor: str | None) 
         place = tuple_(literal(score), literal(last))
         query = query.where(tuple_(Duplicate.score, Duplicate.id) < place)
     query = query.order_by(Duplicate.score.desc(), Duplicate.id.desc()).limit(limit + 1)
-    found = [Row(*row) for row in await context.session.execute(query)]
-    rows, next_cursor = found[:limit], None
-    if len(found) > limit:
-        last_shown = rows[-1].suggestion
-        next_cursor = write_cursor(context, question, [last_shown.score, last_shown.id])
-    return Page(rows, next_cursor)
+    found = (Row(*row) for row in await context.session.execute(query))
+    return cut_page(
+        context, question, found, limit, lambda row: [row.suggestion.score, row.suggestion.id]
+    )
 
 
 async def suggestions_of(context: Context, customer_id: UUID) -> list[Row]:
