@@ -195,9 +195,11 @@ class _Backoff(BaseRetryStrategy):
 def _tenant_task(job: Job, database: Database) -> Callable[..., Awaitable[None]]:
     async def run(*, tenant_id: str, **stored: Any) -> None:
         arguments = job.arguments(stored)
+        # The time limit begins once connected: whoever is cut off in the middle of connecting
+        # leaves the connection open behind.
         async with (
-            asyncio.timeout(job.timeout_seconds),
             job_context(database, UUID(tenant_id), job.name) as context,
+            asyncio.timeout(job.timeout_seconds),
         ):
             await job.function(context, **arguments)
 
