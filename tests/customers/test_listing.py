@@ -106,6 +106,9 @@ def test_each_filter_keeps_and_drops(api: httpx.Client, tenant: TestTenant) -> N
         companySize="11-50",
         industry="Tea",
         dateOfBirth="1990-05-17",
+        avatarUrl="https://example.com/amal.png",
+        notes="Likes her coffee without sugar.",
+        preferences={"scent": {"name": "oud"}, "mails": False},
         journeyStage="lead",
         assignedTo=str(member.id),
         teamId=str(member.team_id),
@@ -133,6 +136,11 @@ def test_each_filter_keeps_and_drops(api: httpx.Client, tenant: TestTenant) -> N
         "companySize": "11-50",
         "industry": "Tea",
         "dateOfBirth": "1990-05-17",
+        "avatarUrl": "https://example.com/amal.png",
+        "notes": "CÓFFEE",
+        "preferences": '{"scent": {"name": "oud"}}',
+        "identityVerifiedFrom": wanted["createdAt"],
+        "identityVerifiedBefore": "2999-01-01",
         "assignedTo": str(member.id),
         "teamId": str(member.team_id),
         "identityVerified": "true",
@@ -151,6 +159,8 @@ def test_each_filter_keeps_and_drops(api: httpx.Client, tenant: TestTenant) -> N
         assert [c["id"] for c in items(api, **{name: value})] == [other["id"]], name
     for name, value in {
         "status": "blocked", "lifecycle": "vip", "phoneVerified": "true", "emailVerified": "true",
+        "notes": "tea", "preferences": '{"mails": true}', "avatarUrl": "https://example.com/",
+        "phoneVerifiedFrom": "2020-01-01", "emailVerifiedBefore": "2999-01-01",
         "createdFrom": "2999-01-01T00:00:00Z", "updatedBefore": "2020-01-01T00:00:00Z",
     }.items():  # fmt: skip
         assert items(api, **{name: value}) == [], name
@@ -283,3 +293,12 @@ def test_signs_in_a_search_are_only_signs(api: httpx.Client, search: str) -> Non
 def test_an_empty_search_is_none(api: httpx.Client) -> None:
     create_stub(api)
     assert len(items(api, search=" ")) == 1
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["nonsense", "[1]", "7", '{"a": "\\u0000"}', '{"a": "\\ud800"}', '{"a": 1e999}', "{" * 900],
+)
+def test_preferences_that_cannot_be_asked_for_are_refused(api: httpx.Client, value: str) -> None:
+    answer = api.get("/customers", params={"preferences": value})
+    assert answer.status_code == 422, answer.text

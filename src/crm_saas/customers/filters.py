@@ -1,17 +1,17 @@
 """The filters of the list and the export: one declared table, refused when misspelt."""
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from crm_saas.customers.fields import read_name
 from crm_saas.customers.models import Customer, Identifier
+from crm_saas.customers.preferences import check_numbers
 from crm_saas.customers.queries import is_number
 from crm_saas.customers.schemas import CompanySize, CustomerType, Lifecycle, ProfileStatus, Status
 from crm_saas.kit.context import Context
@@ -56,7 +56,8 @@ class CustomerFilter(msgspec.Struct, rename="camel", forbid_unknown_fields=True,
     `phone`, `email` and `customerNumber` match however they are typed, and what a merged customer
     had finds its survivor. `status` and `profileStatus` take several values with commas; merged
     and erased customers are left out unless `status` or `customerNumber` asks for them. `…From`
-    includes, `…Before` excludes. Revenues compare within `annualRevenueCurrency`, which is the
+    includes, `…Before` excludes. `notes` is a piece of them, in any spelling; `preferences` a JSON
+    object that theirs contain. Revenues compare within `annualRevenueCurrency`, which is the
     tenant's unless sent.
     """
 
@@ -78,6 +79,9 @@ class CustomerFilter(msgspec.Struct, rename="camel", forbid_unknown_fields=True,
     company_name: Word | None = None
     company_size: CompanySize | None = None
     industry: Word | None = None
+    avatar_url: Annotated[str, Meta(max_length=500)] | None = None
+    notes: Word | None = None
+    preferences: Annotated[str, Meta(max_length=2000)] | None = None
     annual_revenue_from: Amount | None = None
     annual_revenue_before: Amount | None = None
     annual_revenue_currency: Currency | None = None
@@ -87,6 +91,12 @@ class CustomerFilter(msgspec.Struct, rename="camel", forbid_unknown_fields=True,
     phone_verified: bool | None = None
     email_verified: bool | None = None
     identity_verified: bool | None = None
+    phone_verified_from: Moment | None = None
+    phone_verified_before: Moment | None = None
+    email_verified_from: Moment | None = None
+    email_verified_before: Moment | None = None
+    identity_verified_from: Moment | None = None
+    identity_verified_before: Moment | None = None
     customer_since_from: Moment | None = None
     customer_since_before: Moment | None = None
     expires_from: Moment | None = None
@@ -121,7 +131,7 @@ _SHOWN = dict(
 )
 _EQUAL = (
     "journey_stage", "lifecycle", "customer_type", "honorific", "locale", "company_size",
-    "industry", "date_of_birth", "assigned_to", "team_id",
+    "industry", "date_of_birth", "assigned_to", "team_id", "avatar_url",
 )  # fmt: skip
 _NAMES = ("name", "name2", "first_name", "last_name", "display_name", "company_name")
 _SEVERAL: dict[str, tuple[str, ...]] = {
@@ -133,15 +143,11 @@ _VERIFIED = {
     "email_verified": Customer.email_verified_at,
     "identity_verified": Customer.identity_verified_at,
 }
-_SINCE: dict[str, Callable[[datetime], ColumnElement[bool]]] = {
-    "customer_since_from": lambda at: Customer.customer_since >= at,
-    "customer_since_before": lambda at: Customer.customer_since < at,
-    "expires_from": lambda at: Customer.expires_at >= at,
-    "expires_before": lambda at: Customer.expires_at < at,
-    "created_from": lambda at: Customer.created_at >= at,
-    "created_before": lambda at: Customer.created_at < at,
-    "updated_from": lambda at: Customer.updated_at >= at,
-    "updated_before": lambda at: Customer.updated_at < at,
+_MOMENTS = _VERIFIED | {
+    "customer_since": Customer.customer_since,
+    "expires": Customer.expires_at,
+    "created": Customer.created_at,
+    "updated": Customer.updated_at,
 }
 
 
@@ -181,13 +187,28 @@ def _condition(
         return getattr(Customer, name).in_(_several(value, _SEVERAL[name]))  # type: ignore[no-any-return]
     if name in _VERIFIED:
         return _VERIFIED[name].is_not(None) if value else _VERIFIED[name].is_(None)
-    if name in _SINCE:
-        return _SINCE[name](_moment(_SHOWN[name], value))
+    stem, _, side = name.rpartition("_")
+    if stem in _MOMENTS:
+        at = _moment(_SHOWN[name], value)
+        return _MOMENTS[stem] >= at if side == "from" else _MOMENTS[stem] < at
+    if name == "notes":
+        return func.strpos(func.fold_text(Customer.notes), func.fold_text(value)) > 0
+    if name == "preferences":
+        return Customer.preferences.contains(_preferences(value))
     if name == "customer_number":
         return is_number(value)
     if name.startswith("annual_revenue"):
         return _revenue(wanted.annual_revenue_currency or context.tenant.currency, name, value)
     return _held_by(context, name, value)
+
+
+def _preferences(text: str) -> dict[str, Any]:
+    try:
+        wanted = msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise ValueError('must be a JSON object, such as {"scent": "oud"}') from error
+    check_numbers(wanted)
+    return wanted
 
 
 def _several(text: str, known: tuple[str, ...]) -> list[str]:

@@ -19,7 +19,7 @@ _NOTHING: Registry[Any] = Registry()
 
 def read_preferences(tenant: Tenant, value: dict[str, Any]) -> dict[str, Any]:
     """Raises ValueError."""
-    _check_numbers(value)
+    check_numbers(value)
     if len(msgspec.json.encode(value)) > BYTES_MAX:
         raise ValueError(f"must be {BYTES_MAX:,} bytes of JSON at the most")
     if (schema := tenant.policy("preferences_schema", None)) is not None:
@@ -55,7 +55,7 @@ def unresolved_reference(schema: dict[str, Any]) -> str | None:
     return None
 
 
-def _check_numbers(value: object) -> None:
+def check_numbers(value: object) -> None:
     match value:
         case bool():
             return
@@ -65,7 +65,7 @@ def _check_numbers(value: object) -> None:
             raise ValueError("has a number that is out of range")
         case dict():
             for item in value.values():
-                _check_numbers(item)
+                check_numbers(item)
         case list():
             for item in value:
-                _check_numbers(item)
+                check_numbers(item)
