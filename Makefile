@@ -8,7 +8,10 @@ READY := .venv/.ready
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: run test lint types contracts check clients clean
+# FULL=1 tries most, SHORT=1 as little as `make test` does.
+SIZE = $(if $(FULL),full,$(if $(SHORT),short,long))
+
+.PHONY: run test model fuzz faults assurance lint types contracts check clients clean
 .DEFAULT_GOAL := run
 
 run: $(READY) ## PostgreSQL, API and worker on 127.0.0.1:$PORT until Ctrl-C
@@ -16,6 +19,20 @@ run: $(READY) ## PostgreSQL, API and worker on 127.0.0.1:$PORT until Ctrl-C
 
 test: $(READY) ## everything, against a real PostgreSQL; ARGS=… goes to pytest
 	@exec $(BIN)/pytest $(ARGS)
+
+model: $(READY) ## random operations of two tenants against a model in memory
+	@CRM_TEST_SIZE=$(SIZE) exec $(BIN)/pytest tests/model $(ARGS)
+
+fuzz: $(READY) ## hostile input: every operation of the API, every parser
+	@CRM_TEST_SIZE=$(SIZE) exec $(BIN)/pytest tests/fuzz $(ARGS)
+
+faults: $(READY) ## kills, cuts, full disks and frozen servers, under load
+	@CRM_TEST_SIZE=$(SIZE) exec $(BIN)/pytest tests/faults $(ARGS)
+
+assurance: ## all of these; each writes what it reached into docs/assurance.md
+	@for target in test model fuzz faults; do \
+		CRM_ASSURANCE="make $$target$(if $(FULL), FULL=1)" $(MAKE) $$target || exit 1; \
+	done
 
 lint: $(READY)
 	@$(BIN)/ruff check

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
+from assurance import Assurance
 from crm_saas.kit.embedded import EmbeddedPostgres
 from crm_saas.kit.schema import migrate
 from crm_saas.kit.settings import Settings
@@ -157,8 +158,9 @@ def statement_log() -> StatementLog:
     return STATEMENTS
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     STATEMENTS.listen()
+    config.pluginmanager.register(Assurance())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
