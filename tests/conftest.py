@@ -22,6 +22,7 @@ from crm_saas.kit.schema import migrate
 from crm_saas.kit.settings import Settings
 from crm_saas.worker import open_queue
 from factories.servers import Server, run_server
+from factories.settings import roomy_settings
 from factories.tenants import TestTenant, make_tenant
 from recording_trigger import install_recording_trigger
 from statements import StatementLog
@@ -73,14 +74,14 @@ def template_database(owner_url: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def shared_settings(owner_url: str, template_database: str) -> Iterator[Settings]:
     with _database(owner_url, "shared", template_database) as url:
-        yield Settings(database_url=url)
+        yield roomy_settings(url)
 
 
 @pytest.fixture
 def settings(owner_url: str, template_database: str) -> Iterator[Settings]:
     """A migrated database of the test's own."""
     with _database(owner_url, "test", template_database) as url:
-        yield Settings(database_url=url)
+        yield roomy_settings(url)
 
 
 @pytest.fixture
