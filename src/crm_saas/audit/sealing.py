@@ -91,14 +91,15 @@ async def _refuse_broken(context: Context, ring: KeyRing, head: Head) -> None:
         raise BrokenChain(
             f"{where}: its head is made with key {head.key_version}, which CRM_MASTER_KEYS lacks"
         )
-    last = await context.session.scalar(
-        select(Seal.digest).where(
-            Seal.tenant_org_id == head.tenant_org_id, Seal.position == head.position
-        )
+    found = await context.session.execute(
+        select(Seal.position, Seal.digest)
+        .where(Seal.tenant_org_id == head.tenant_org_id)
+        .order_by(Seal.position.desc())
+        .limit(1)
     )
-    if head.position == 0:
-        last = genesis(head.tenant_org_id)
-    if last is None or not equal(last, head.digest) or not equal(head.mac, _mac(ring, head)):
+    position, digest = found.one_or_none() or (0, genesis(head.tenant_org_id))
+    is_end = position == head.position and equal(digest, head.digest)
+    if not is_end or not equal(head.mac, _mac(ring, head)):
         raise BrokenChain(f"{where} is broken; run `crm-saas audit verify`")
 
 
