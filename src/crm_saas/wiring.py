@@ -8,7 +8,9 @@ from crm_saas.access import tasks as access_tasks
 from crm_saas.access.roles import permissions_of
 from crm_saas.addresses import models as address_models
 from crm_saas.addresses import routes as address_routes
+from crm_saas.audit import models as audit_models
 from crm_saas.audit import routes as audit_routes
+from crm_saas.audit import tasks as audit_tasks
 from crm_saas.customers import models as customer_models
 from crm_saas.customers import routes as customer_routes
 from crm_saas.customers import tasks as customer_tasks
@@ -44,6 +46,7 @@ MODELS = (
     access_models,
     budgets,
     events,
+    audit_models,
     idempotency,
     otp_models,
     customer_models,
@@ -65,6 +68,7 @@ ROUTES: list[ControllerRouterHandler] = [
 JOBS: tuple[Job, ...] = (
     *tenancy_tasks.JOBS,
     *access_tasks.JOBS,
+    *audit_tasks.JOBS,
     *otp_tasks.JOBS,
     *customer_tasks.JOBS,
     *merge_tasks.JOBS,
@@ -72,6 +76,7 @@ JOBS: tuple[Job, ...] = (
 PERIODIC_JOBS: tuple[PeriodicJob, ...] = (
     *tenancy_tasks.PERIODIC_JOBS,
     *access_tasks.PERIODIC_JOBS,
+    *audit_tasks.PERIODIC_JOBS,
     *otp_tasks.PERIODIC_JOBS,
     *customer_tasks.PERIODIC_JOBS,
 )
