@@ -37,7 +37,10 @@ EventKind = Literal[
     "session.revoked",
     "team.created",
     "tenant.active",
+    "tenant.closing",
     "tenant.configured",
     "tenant.created",
+    "tenant.exported",
+    "tenant.imported",
     "tenant.suspended",
 ]
