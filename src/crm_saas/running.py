@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import click
 import psycopg
@@ -15,6 +15,7 @@ import uvicorn
 
 from crm_saas import demo
 from crm_saas.app import create_app
+from crm_saas.kit import metrics, tracing
 from crm_saas.kit.db import Database
 from crm_saas.kit.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from crm_saas.kit.guard import refuse_unsafe_role
@@ -30,6 +31,7 @@ RESTARTS_MAX = 5
 def up(*, host: str, port: int) -> None:
     """PostgreSQL, migrations, demo tenants, API and worker in this process, until Ctrl-C."""
     configure_logs(production=False)
+    tracing.configure("crm-saas")
     _refuse_taken_port(host, port)
     with _database():
         settings = Settings.from_environment()
@@ -118,18 +120,19 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
     configure_logs(production=settings.environment == "production")
     _refuse_taken_port(host, port)
     asyncio.run(_check(settings))
-    uvicorn.run(
-        "crm_saas.running:application",
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
+    with metrics.shared_by_processes() if workers > 1 else nullcontext():
+        uvicorn.run(
+            "crm_saas.running:application",
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
 
 
 async def _check(settings: Settings) -> None:
@@ -146,4 +149,5 @@ def application() -> object:
     """What each worker process of `serve` runs."""
     settings = Settings.from_environment()
     configure_logs(production=settings.environment == "production")
+    tracing.configure("crm-saas-api")
     return create_app(settings)

@@ -11,6 +11,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.types import Uuid
 
+from crm_saas.kit import metrics, tracing
+from crm_saas.kit.pools import counted_pool
 from crm_saas.kit.settings import Role, Settings
 
 Pool = Literal["requests", "asides", "batches", "streams"]
@@ -62,6 +64,9 @@ class Database:
             "streams": 4,
         }
         self._engines = {pool: _engine(settings, role, pool, size) for pool, size in sizes.items()}
+        self._sizes = sizes
+        for pool, size in sizes.items():
+            metrics.POOL_SIZE.labels(role, pool).inc(size)
 
     @asynccontextmanager
     async def session(self, pool: Pool = "requests") -> AsyncIterator[AsyncSession]:
@@ -82,11 +87,14 @@ class Database:
     async def close(self) -> None:
         for engine in self._engines.values():
             await engine.dispose()
+        for pool, size in self._sizes.items():
+            metrics.POOL_SIZE.labels(self.role, pool).dec(size)
 
 
 def _engine(settings: Settings, role: Role, pool: Pool, pool_size: int) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         make_url(settings.url(role)).set(drivername="postgresql+psycopg"),
+        poolclass=counted_pool(role, pool),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=settings.pool_timeout_seconds,
@@ -100,3 +108,5 @@ def _engine(settings: Settings, role: Role, pool: Pool, pool_size: int) -> Async
             "application_name": role,
         },
     )
+    tracing.watch(engine.sync_engine)
+    return engine

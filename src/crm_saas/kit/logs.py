@@ -6,6 +6,7 @@ import time
 
 import structlog
 
+from crm_saas.kit import tracing
 from crm_saas.kit.failures import log_text
 
 POOL_SECONDS = 30
@@ -15,6 +16,7 @@ def configure_logs(*, production: bool) -> None:
     """Routes structlog and the standard library's loggers through one renderer."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _with_trace,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
@@ -69,6 +71,12 @@ class PoolWarnings(logging.Filter):
         self._next_at[library] = time.monotonic() + POOL_SECONDS
         record.exc_info = record.exc_text = None
         return True
+
+
+def _with_trace(
+    _: object, __: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    return {**event, **tracing.ids()}
 
 
 def _without_color_message(

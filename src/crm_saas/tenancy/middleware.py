@@ -26,6 +26,7 @@ from litestar.types import (
 from litestar.utils.scope.state import ScopeState
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
+from structlog.contextvars import bind_contextvars
 
 from crm_saas.kit import idempotency
 from crm_saas.kit.bodies import check_body, read_body
@@ -109,6 +110,7 @@ class RequestTransaction(ASGIMiddleware):
             scope["state"]["context"] = context
             self._note_use(context)
             scope["state"]["log_tenant"] = context.tenant.slug
+            bind_contextvars(tenant=context.tenant.slug)
             context.actor.require(scope["route_handler"].opt["permission"])
             answer.commit = partial(_commit, session, scope)
             async with _idempotent(scope, context, answer, body) as replayed:
