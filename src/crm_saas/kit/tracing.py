@@ -68,6 +68,13 @@ def flush() -> None:
         _provider.force_flush(_FLUSH_MILLISECONDS_MAX)
 
 
+def stop() -> None:
+    """Sends what has ended, and ends tracing."""
+    if _provider is not None:
+        _provider.shutdown()
+    use(None)
+
+
 @contextmanager
 def request_span(method: str, headers: Mapping[bytes, bytes]) -> Iterator[Span | None]:
     """The span of a request, in the caller's trace where it sends a `traceparent`.
