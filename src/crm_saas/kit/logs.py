@@ -38,6 +38,7 @@ def configure_logs(*, production: bool) -> None:
     )
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
+    handler.addFilter(without_values)
     handler.addFilter(PoolWarnings())
     root = logging.getLogger()
     root.handlers = [handler]
@@ -50,6 +51,14 @@ def configure_logs(*, production: bool) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def without_values(record: logging.LogRecord) -> bool:
+    """Whatever level somebody gives a library: what SQLAlchemy tells below a warning quotes rows,
+    and others' debug lines quote requests."""
+    ours = record.name.startswith("crm_saas")
+    least = logging.WARNING if record.name.startswith("sqlalchemy") else logging.INFO
+    return ours or record.levelno >= least
 
 
 class PoolWarnings(logging.Filter):
