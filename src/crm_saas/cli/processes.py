@@ -46,12 +46,17 @@ def worker(host: str) -> None:
 
 
 @click.command()
+@click.option("--roles-only", is_flag=True, help="For pg_restore into an empty database.")
 @as_json
-def migrate(json_output: bool) -> None:
+def migrate(roles_only: bool, json_output: bool) -> None:
     """Bring the database to what this version expects."""
-    from crm_saas.kit.schema import migrate as migrate_database
+    from crm_saas.kit import schema
 
-    migrate_database(load_settings())
+    if roles_only:
+        schema.make_roles(load_settings())
+        show({"roles": True}, "The roles are there.", json_output=json_output)
+        return
+    schema.migrate(load_settings())
     show({"migrated": True}, "The database is up to date.", json_output=json_output)
 
 

@@ -23,14 +23,18 @@ class VerifiedPhone:
     person_id: UUID
 
 
+def person_hash(ring: KeyRing, phone: str) -> bytes:
+    """What a person is found by, over the whole platform."""
+    return keyed_hash(ring.lookup_key("person"), phone.encode())
+
+
 async def link_person(context: Context, phone: str) -> VerifiedPhone:
     """Finds or makes the person in a transaction of its own (DESIGN 8.5), and tells nobody.
 
     The id never leaves the database's side of the API, and the statement takes the same course
     whether or not another tenant knows the phone.
     """
-    key = KeyRing.from_settings(context.settings).lookup_key("person")
-    phone_hash = keyed_hash(key, phone.encode())
+    phone_hash = person_hash(KeyRing.from_settings(context.settings), phone)
     async with context.aside() as session:
         person_id: UUID = await session.scalar(
             text("select person_of_phone(:hash, :new_id)"), {"hash": phone_hash, "new_id": new_id()}

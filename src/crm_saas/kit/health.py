@@ -69,7 +69,7 @@ class Readiness:
             await self.check()
 
 
-@get("/health/live", public=True)
+@get("/health/live", public=True, unlimited=True)
 async def live() -> Health:
     return Health(status=OK)
 
@@ -77,6 +77,7 @@ async def live() -> Health:
 @get(
     "/health/ready",
     public=True,
+    unlimited=True,
     responses={
         503: ResponseSpec(Health, description="Service Unavailable", generate_examples=False)
     },
