@@ -15,7 +15,7 @@ from crm_saas.access.usage import KeyUses
 from crm_saas.kit import health
 from crm_saas.kit.context import ANY_CREDENTIAL, Context
 from crm_saas.kit.db import Database
-from crm_saas.kit.guard import refuse_unsafe_role
+from crm_saas.kit.guard import await_safe_role
 from crm_saas.kit.problems import render_problem
 from crm_saas.kit.queries import declare_queries
 from crm_saas.kit.requests import RequestLog
@@ -39,7 +39,7 @@ def create_litestar(settings: Settings, *, with_worker: bool = False) -> Litesta
     async def connected(_: Litestar) -> AsyncIterator[None]:
         try:
             choose_sender(settings)
-            await refuse_unsafe_role(database)
+            await await_safe_role(database)
             async with uses.writing(), embedded_worker(settings) if with_worker else nullcontext():
                 yield
         finally:

@@ -19,6 +19,7 @@ from crm_saas.kit.db import Database
 from crm_saas.kit.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from crm_saas.kit.guard import refuse_unsafe_role
 from crm_saas.kit.logs import configure_logs
+from crm_saas.kit.orphans import end_with_parent
 from crm_saas.kit.schema import migrate
 from crm_saas.kit.settings import Settings, SettingsError, data_folder
 from crm_saas.otp.senders import choose_sender
@@ -144,6 +145,7 @@ async def _check(settings: Settings) -> None:
 
 def application() -> object:
     """What each worker process of `serve` runs."""
+    end_with_parent()
     settings = Settings.from_environment()
     configure_logs(production=settings.environment == "production")
     return create_app(settings)
