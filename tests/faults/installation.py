@@ -1,19 +1,18 @@
 """A whole installation to break: PostgreSQL that syncs to disk, `serve` with two processes, and
 `worker`, each a process of its own that a service manager (the test) starts again."""
 
-import asyncio
 import os
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import psycopg
 
 from crm_saas.kit.deployment import role_urls
@@ -62,7 +61,11 @@ class Installation:
         self.server.start()
 
     def stop_postgres_at_once(self) -> None:
-        """`pg_ctl stop -m immediate`: no checkpoint, as in a power cut; then started again."""
+        self.stop_postgres()
+        self.postgres.restart()
+
+    def stop_postgres(self) -> None:
+        """`pg_ctl stop -m immediate`: no checkpoint, as in a power cut."""
         data = self.folder / "postgres" / "data"
         account = account_for(data)
         program = find_binaries(account, data_major=None).folder / "pg_ctl"
@@ -74,13 +77,19 @@ class Installation:
             **process_options(account),
         )
         self.postgres.wait()
-        self.postgres.restart()
 
     def kill_postgres(self) -> None:
         """SIGKILL for the postmaster; its children find out for themselves."""
         os.kill(self.postgres.pid, signal.SIGKILL)
         self.postgres.wait()
         self.postgres.restart()
+
+    def reaches_database(self, process: psutil.Process) -> bool:
+        """Whether the process holds a connection to PostgreSQL, as each does that serves."""
+        with suppress(psutil.NoSuchProcess):
+            ports = [c.raddr.port for c in process.net_connections("tcp") if c.raddr]
+            return self.postgres.port in ports
+        return False
 
     @contextmanager
     def superuser(self) -> Iterator[psycopg.Connection[Any]]:
@@ -138,7 +147,9 @@ def prepared(
         settings = Settings(database_url=postgres.url)
         migrate(settings)
         port = free_port()
-        variables = outside_environment(**role_urls(settings, pgbouncer=None), **(environment or {}))
+        variables = outside_environment(
+            **role_urls(settings, pgbouncer=None), **(environment or {})
+        )
         server = Child(
             *("serve", "--port", str(port), "--workers", str(workers)),
             environment=variables,

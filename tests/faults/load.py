@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from factories.customers import new_phone
+from factories.customers import new_name, new_phone
 from factories.database import rows
 from factories.tenants import TestTenant
 from faults.installation import Installation
@@ -58,7 +58,7 @@ class Till:
 
     def next_write(self) -> Write:
         number = len(self.ledger)
-        body: dict[str, Any] = {"name": f"Amal {number}", "phone": new_phone()}
+        body: dict[str, Any] = {"name": new_name(), "phone": new_phone()}
         path = "/customers/find-or-create" if number % 2 else "/customers"
         write = Write(f"key-{number}", path, body)
         self.ledger.append(write)
