@@ -25,6 +25,9 @@ from crm_saas.tenancy.middleware import RequestTransaction
 from crm_saas.wiring import ROUTES, openapi_config, permissions_of
 from crm_saas.worker import embedded_worker
 
+# Twice what PostgreSQL allows to one statement of crm_app (sql/roles.sql).
+LOAN_SECONDS_MAX = 30
+
 
 def create_app(settings: Settings, *, with_worker: bool = False) -> ASGIApp:
     """`with_worker` runs the jobs in this process too, as development does."""
@@ -32,7 +35,7 @@ def create_app(settings: Settings, *, with_worker: bool = False) -> ASGIApp:
 
 
 def create_litestar(settings: Settings, *, with_worker: bool = False) -> Litestar:
-    database = Database(settings)
+    database = Database(settings, loan_seconds_max=LOAN_SECONDS_MAX)
     uses = KeyUses(database)
 
     @asynccontextmanager

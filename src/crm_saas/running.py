@@ -25,6 +25,9 @@ from crm_saas.kit.settings import Settings, SettingsError, data_folder
 from crm_saas.otp.senders import choose_sender
 
 GRACE_SECONDS = 20
+# A process of the server that does not answer its parent for so long is replaced. On a busy machine
+# it needs seconds to load; given less, it was killed and started again without end.
+HUNG_SECONDS = 20
 RESTARTS_MAX = 5
 
 
@@ -134,6 +137,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_worker_healthcheck=HUNG_SECONDS,
     )
 
 

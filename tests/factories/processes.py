@@ -40,7 +40,7 @@ class Child:
 
     def __init__(self, *arguments: str, environment: Mapping[str, str], log: Path) -> None:
         self._command = [COMMAND, *arguments]
-        self._environment = dict(environment)
+        self.environment = dict(environment)
         self._log = log
         self._groups: list[int] = []
         self._process: subprocess.Popen[bytes] | None = None
@@ -54,7 +54,7 @@ class Child:
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
                 self._command,
-                env=self._environment,
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

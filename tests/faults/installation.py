@@ -48,7 +48,10 @@ class Installation:
         self.await_ready()
 
     def await_ready(self, *, seconds_max: float = START_SECONDS_MAX) -> None:
-        wait_for("the server is ready", self._is_ready, seconds_max=seconds_max)
+        try:
+            wait_for("the server is ready", self._is_ready, seconds_max=seconds_max)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; its log ends:\n{self.server.log()[-2000:]}") from None
 
     def _is_ready(self) -> bool:
         try:

@@ -11,7 +11,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.types import Uuid
 
+from crm_saas.kit.lending import bound_loans
 from crm_saas.kit.settings import Role, Settings
+
+_STREAM_SECONDS_MAX = 3600
 
 Pool = Literal["requests", "asides", "batches", "streams"]
 
@@ -50,9 +53,13 @@ class Database:
     `requests`; `asides`, short transactions beside a request; `batches`, the rows of a till that
     was offline, which must not hold up anybody's one-time code; `streams`, exports that may take
     as long as their reader does.
+
+    No connection is lent for longer than `loan_seconds_max`, or an hour to a stream.
     """
 
-    def __init__(self, settings: Settings, role: Role = "crm_app") -> None:
+    def __init__(
+        self, settings: Settings, role: Role = "crm_app", *, loan_seconds_max: float = 900
+    ) -> None:
         self.settings = settings
         self.role = role
         sizes: dict[Pool, int] = {
@@ -61,7 +68,11 @@ class Database:
             "batches": 4,
             "streams": 4,
         }
-        self._engines = {pool: _engine(settings, role, pool, size) for pool, size in sizes.items()}
+        self._engines = {pool: _engine(settings, role, size) for pool, size in sizes.items()}
+        for pool, engine in self._engines.items():
+            seconds_max = _STREAM_SECONDS_MAX if pool == "streams" else loan_seconds_max
+            # A request on a connection that died is run again by the middleware; the others ask.
+            bound_loans(engine, seconds_max=seconds_max, ping=pool != "requests")
 
     @asynccontextmanager
     async def session(self, pool: Pool = "requests") -> AsyncIterator[AsyncSession]:
@@ -84,14 +95,12 @@ class Database:
             await engine.dispose()
 
 
-def _engine(settings: Settings, role: Role, pool: Pool, pool_size: int) -> AsyncEngine:
+def _engine(settings: Settings, role: Role, pool_size: int) -> AsyncEngine:
     return create_async_engine(
         make_url(settings.url(role)).set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=settings.pool_timeout_seconds,
-        # A request on a connection that died is run again by the middleware; the others ask first.
-        pool_pre_ping=pool != "requests",
         pool_recycle=1800,
         hide_parameters=True,  # they are personal data, and errors end up in logs
         connect_args={
