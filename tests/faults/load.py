@@ -55,6 +55,8 @@ class Till:
     url: str
     key: str
     ledger: list[Write] = field(default_factory=list)
+    refusals: Counter[str] = field(default_factory=Counter)
+    """How often which status was met, or which error of the connection."""
 
     def next_write(self) -> Write:
         number = len(self.ledger)
@@ -82,7 +84,8 @@ class Load:
     ) -> None:
         self.tills = [Till(tenant, url, tenant.key("pos")) for tenant in tenants]
         self.violations: list[str] = []
-        self.refusals: Counter[str] = Counter()
+        self.slowest = 0.0
+        """Seconds that an answer took at the most."""
         self._clients = clients
         self._ending = False
         self._heard = threading.Condition()
@@ -94,6 +97,10 @@ class Load:
     @property
     def writes(self) -> list[Write]:
         return [write for till in self.tills for write in till.ledger]
+
+    @property
+    def refusals(self) -> Counter[str]:
+        return sum((till.refusals for till in self.tills), Counter())
 
     def start(self) -> None:
         self._thread.start()
@@ -131,13 +138,14 @@ class Load:
     async def _work(self, till: Till) -> None:
         async with till.client() as client:
             while not self._ending:
-                await self._write(client, till.next_write())
+                await self._write(client, till, till.next_write())
 
-    async def _write(self, client: httpx.AsyncClient, write: Write) -> None:
+    async def _write(self, client: httpx.AsyncClient, till: Till, write: Write) -> None:
         deadline = time.monotonic() + WRITE_SECONDS_MAX
         while time.monotonic() < deadline:
             sent_at = time.monotonic()
-            answer = await self._send(client, write)
+            answer = await self._send(client, till, write)
+            self.slowest = max(self.slowest, time.monotonic() - sent_at)
             if answer is not None and answer.is_success:
                 self._acknowledge(write, answer, sent_at)
                 return
@@ -147,7 +155,9 @@ class Load:
             await asyncio.sleep(RETRY_SECONDS)
         self.violations.append(f"{write.key}: no answer in {WRITE_SECONDS_MAX} s")
 
-    async def _send(self, client: httpx.AsyncClient, write: Write) -> httpx.Response | None:
+    async def _send(
+        self, client: httpx.AsyncClient, till: Till, write: Write
+    ) -> httpx.Response | None:
         """None when the connection broke: the one failure beside 503 that a till may meet."""
         write.attempts += 1
         try:
@@ -158,10 +168,10 @@ class Load:
             self.violations.append(f"{write.key}: silence for {ANSWER_SECONDS_MAX} s")
             return None
         except httpx.TransportError as error:
-            self.refusals[type(error).__name__] += 1
+            till.refusals[type(error).__name__] += 1
             return None
         if not answer.is_success:
-            self.refusals[str(answer.status_code)] += 1
+            till.refusals[str(answer.status_code)] += 1
         return answer
 
     def _acknowledge(self, write: Write, answer: httpx.Response, sent_at: float) -> None:
