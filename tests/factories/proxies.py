@@ -19,7 +19,7 @@ class Fate(Enum):
 
     PASS = auto()
     SWALLOW = auto()
-    """Nothing more passes in its direction; both sides stay connected."""
+    """Lost; both sides stay connected, and wait."""
     CUT = auto()
     """Lost, with the connection."""
     PASS_AND_CUT = auto()
@@ -110,9 +110,6 @@ class Proxy:
                 if fate in {Fate.CUT, Fate.PASS_AND_CUT}:
                     pair.cut()
                     return
-                if fate is Fate.SWALLOW:
-                    await pair.over.wait()
-                    return
                 if fate is Fate.HALF_CLOSE:
                     break
             writer.write_eof()
@@ -125,10 +122,8 @@ class _Pair:
 
     def __init__(self, *writers: asyncio.StreamWriter) -> None:
         self._writers = writers
-        self.over = asyncio.Event()
 
     def cut(self) -> None:
-        self.over.set()
         for writer in self._writers:
             _reset(writer)
 

@@ -133,11 +133,10 @@ def test_a_full_disk_refuses_writes_and_serves_reads(tmp_path: Path, reached: Re
             assert "no room" in refused.json()["detail"]
             assert int(refused.headers["Retry-After"]) >= 1
             with installation.superuser() as admin:
-                admin.execute("truncate ballast")
+                admin.execute("drop table ballast")
             load.await_answers(20)
         with installation.superuser() as admin:
             admin.execute("alter table org_customers_mst set tablespace pg_default")
-            admin.execute("drop table ballast")
             admin.execute("drop tablespace small")
         assert "request failed" not in installation.server.log()
     reached("writes refused by a full disk", load.refusals["503"])

@@ -41,7 +41,7 @@ def customers_of(tenant: TestTenant) -> int:
 def test_many_keys_many_times_at_once(installation: Installation, reached: Reached) -> None:
     """Half of them are another tenant's, and the same keys."""
     tenants = [installation.tenant() for _ in range(2)]
-    answers = asyncio.run(storm(tenants))
+    answers = asyncio.run(storm([(tenant, tenant.key("pos")) for tenant in tenants]))
     for tenant in tenants:
         assert customers_of(tenant) == KEYS // 2
     ids = {httpx.Response(200, content=content).json()["id"] for content in answers}
@@ -50,19 +50,18 @@ def test_many_keys_many_times_at_once(installation: Installation, reached: Reach
     reached("requests at once under one key", str(PARALLEL))
 
 
-async def storm(tenants: list[TestTenant]) -> list[bytes]:
+async def storm(tenants: list[tuple[TestTenant, str]]) -> list[bytes]:
     """The one answer of each key, however often it was sent."""
-    keys = [(tenant, f"key-{number}") for tenant in tenants for number in range(KEYS // 2)]
+    keys = [(*tenant, f"key-{number}") for tenant in tenants for number in range(KEYS // 2)]
     found: list[bytes] = []
     limits = httpx.Limits(max_connections=AT_ONCE * PARALLEL)
     async with httpx.AsyncClient(limits=limits, timeout=60) as client:
-        credentials = {tenant.slug: tenant.key("pos") for tenant in tenants}
         while keys:
             chosen = [keys.pop() for _ in range(min(AT_ONCE, len(keys)))]
             found += await asyncio.gather(
                 *(
-                    agreed(client, tenant.server.url, credentials[tenant.slug], key)
-                    for tenant, key in chosen
+                    agreed(client, tenant.server.url, credential, key)
+                    for tenant, credential, key in chosen
                 )
             )
     return found
@@ -154,18 +153,18 @@ def line() -> Iterator[Line]:
 @pytest.mark.parametrize("held", ["confirmation", "answer"])
 def test_a_kill_between_commit_and_answer(line: Line, reached: Reached, held: str) -> None:
     tenant = line.installation.tenant()
-    credential = tenant.key("pos")
+    till, other = tenant.key("pos"), tenant.key("manager")
     kills = (KILLS + 1) // 2
     for number in range(kills):
-        asyncio.run(killed_in_between(line, tenant, credential, f"key-{number}", held))
+        asyncio.run(killed_in_between(line, tenant, (till, other), f"key-{number}", held))
     assert customers_of(tenant) == kills
     reached("kills of the server between commit and answer, one effect and one answer each", kills)
 
 
 async def killed_in_between(
-    line: Line, tenant: TestTenant, credential: str, key: str, held: str
+    line: Line, tenant: TestTenant, credentials: tuple[str, str], key: str, held: str
 ) -> None:
-    headers = {"Authorization": f"Bearer {credential}", "Idempotency-Key": key}
+    headers = {"Authorization": f"Bearer {credentials[0]}", "Idempotency-Key": key}
     sent, path = body(), "/api/v1/customers"
     line.unheard = b""
     async with call(line, headers) as client:
@@ -180,7 +179,7 @@ async def killed_in_between(
             await lost
         first, second = [await client.post(path, json=sent) for _ in range(2)]
         # Another principal's key of the same name is another key.
-        other = {"Authorization": f"Bearer {tenant.key('manager')}"}
+        other = {"Authorization": f"Bearer {credentials[1]}"}
         refused = await client.post(path, json=sent, headers=other)
     assert first.status_code == second.status_code == 201
     assert first.headers["Idempotency-Replayed"] == second.headers["Idempotency-Replayed"] == "true"

@@ -10,7 +10,7 @@ import click
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
-from crm_saas.cli import deploying, keys, processes, staff, tenants
+from crm_saas.cli import deploying, jobs, keys, processes, staff, tenants
 from crm_saas.kit.embedded import EmbeddedPostgresError
 from crm_saas.kit.errors import Problem
 from crm_saas.kit.guard import UnsafeDatabase
@@ -47,6 +47,7 @@ for command in (
     tenants.tenants,
     keys.keys,
     staff.staff,
+    jobs.jobs,
     deploying.new_master_key,
     deploying.print_openapi,
     deploying.compose_environment,
