@@ -103,7 +103,7 @@ class RequestTransaction(ASGIMiddleware):
             state.pop("reason", None)
             # What is held back has not started, whatever Litestar saw of the last attempt.
             ScopeState.from_scope(scope).response_started = False
-            answer = Answer(send)
+            answer = Answer(send, may_stream=_key_of(scope) is None)
             try:
                 await self._attempt(scope, receive, caller, answer, next_app)
             except DBAPIError as error:
@@ -125,6 +125,7 @@ class RequestTransaction(ASGIMiddleware):
         self, scope: Scope, receive: Receive, caller: Caller, answer: Answer, next_app: ASGIApp
     ) -> None:
         body: bytes = scope["state"]["body"]
+        replay = _replay(body, answer.after_body(receive))
         async with self._database.session() as session:
             context = await resolve(session, caller, self._database, self._permissions_of)
             context = await self._counted(context, caller, scope["state"])
@@ -136,8 +137,11 @@ class RequestTransaction(ASGIMiddleware):
             answer.commit = partial(_commit, session, scope)
             async with _idempotent(scope, context, answer, body) as replayed:
                 if not replayed:
-                    await next_app(scope, _replay(body, receive), answer.receive)
-                    ScopeState.from_scope(scope).response_started = answer.streaming
+                    try:
+                        await next_app(scope, replay, answer.receive)
+                    finally:  # Litestar has seen it start, and nobody else
+                        ScopeState.from_scope(scope).response_started = answer.streaming
+                    answer.refuse_too_large()
             if answer.streaming:
                 return
             if answer.status < 400:
@@ -159,8 +163,8 @@ async def _idempotent(
     scope: Scope, context: Context, answer: Answer, body: bytes
 ) -> AsyncIterator[bool]:
     """Replays a stored answer, or stores the one that the block produces."""
-    key = Headers.from_scope(scope).get("idempotency-key")
-    if key is None or cast(HTTPScope, scope)["method"] != "POST":
+    key = _key_of(scope)
+    if key is None:
         yield False
         return
     # The path with its ids, not the template: one key must not replay another customer's answer.
@@ -175,7 +179,7 @@ async def _idempotent(
         yield True
         return
     yield False
-    if 200 <= answer.status < 300 and not answer.streaming:
+    if 200 <= answer.status < 300:
         await idempotency.store(
             context,
             route=route,
@@ -192,6 +196,13 @@ def _party(scope: Scope, caller: Caller | None) -> Hashable:
     if caller is None:
         return scope["route_handler"].handler_name
     return caller.token.tenant_id or caller.token.hash
+
+
+def _key_of(scope: Scope) -> str | None:
+    """The Idempotency-Key, which only a POST may need."""
+    if cast(HTTPScope, scope)["method"] != "POST":
+        return None
+    return Headers.from_scope(scope).get("idempotency-key")
 
 
 def _methods_of(scope: Scope) -> set[str]:
