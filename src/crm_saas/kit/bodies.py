@@ -7,6 +7,7 @@ import re
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+import msgspec
 from litestar.datastructures import Headers
 from litestar.types import Receive, Scope
 
@@ -17,6 +18,8 @@ from crm_saas.kit.errors import (
     TooSlow,
     UnsupportedMediaType,
 )
+from crm_saas.kit.explain import explain_bytes
+from crm_saas.kit.problems import invalid_input
 
 DEPTH_MAX = 32
 SECONDS_MAX = 30
@@ -64,7 +67,8 @@ def check_body(body: bytes, headers: Headers, scope: Scope) -> None:
         return
     if scope["route_handler"].opt.get("form"):
         return
-    if "data" not in scope["route_handler"].parsed_fn_signature.parameters and body != b"{}":
+    data = scope["route_handler"].parsed_fn_signature.parameters.get("data")
+    if data is None and body != b"{}":
         raise InvalidInput("This request takes no body; send it without one.")
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
@@ -78,6 +82,20 @@ def check_body(body: bytes, headers: Headers, scope: Scope) -> None:
     value = _refuse_repeated(body)
     if _MAY_BE_UNFIT.search(body) and (unfit := _find_unfit(value, "")):
         raise InvalidInput.of(*unfit)
+    if data is not None:
+        _check_types(body, data.annotation)
+
+
+def _check_types(body: bytes, kind: Any) -> None:
+    """As the document has them: the framework would take 0 for false and "null" for null."""
+    if body.strip() == b"null":
+        raise InvalidInput("The body must be a JSON object, not null.")
+    try:
+        msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise invalid_input(explain_bytes(body, kind)) from error
+    except msgspec.DecodeError:
+        return  # refused as malformed by the route's own decoder
 
 
 def _is_deep(body: bytes) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -16,6 +16,7 @@ from crm_saas.kit.wording import plain
 
 T = TypeVar("T", bound=msgspec.Struct)
 _NAMES = "query_names"
+_NEVER_TEXT = "query_names_of_no_text"
 
 
 def declare_queries(app: Litestar) -> None:
@@ -23,19 +24,30 @@ def declare_queries(app: Litestar) -> None:
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for handler, parameters in route.route_handler_map.values():
-                own = {parameter.field_alias for parameter in parameters.expected_query_params}
-                struct = handler.opt.get("query")
-                handler.opt[_NAMES] = own.union(struct.__struct_encode_fields__ if struct else ())
+                declared = handler.parsed_fn_signature.parameters
+                kinds = {
+                    parameter.field_alias: declared[parameter.field_name].annotation
+                    for parameter in parameters.expected_query_params
+                }
+                if (struct := handler.opt.get("query")) is not None:
+                    kinds |= {f.encode_name: f.type for f in msgspec.structs.fields(struct)}
+                handler.opt[_NAMES] = set(kinds)
+                handler.opt[_NEVER_TEXT] = {n for n, kind in kinds.items() if not _is_text(kind)}
+
+
+def _is_text(kind: Any) -> bool:
+    return kind is str or any(_is_text(part) for part in get_args(kind))
 
 
 def check_query(scope: Scope) -> None:
-    """Raises InvalidInput with one entry for each parameter that is unknown or given twice."""
+    """Raises InvalidInput with one entry for each parameter that is unknown, twice or null."""
     options = scope["route_handler"].opt
     if not scope["query_string"] or options.get("form"):  # a provider's callback signs its query
         return
     known: Collection[str] = options.get(_NAMES, ())
     query = scope["query_string"].decode("latin-1")
-    given = [name for name, _ in parse_qsl(query, keep_blank_values=True)]
+    pairs = parse_qsl(query, keep_blank_values=True)
+    given = [name for name, _ in pairs]
     errors = [
         FieldError(name[:100], "is not a parameter of this route", "unknown")
         for name in dict.fromkeys(given)
@@ -43,6 +55,12 @@ def check_query(scope: Scope) -> None:
     ]
     errors += [
         FieldError(name, "may be given once", "repeated") for name in known if given.count(name) > 1
+    ]
+    # Read as none given, it would take a filter away and answer everything.
+    errors += [
+        FieldError(name, "must have a value; leave it out instead of sending null")
+        for name, value in pairs
+        if name in options.get(_NEVER_TEXT, ()) and value.lower() == "null"
     ]
     if errors:
         raise invalid_input(errors)
