@@ -19,7 +19,7 @@ KEPT = set(os.environ.get("CRM_FUZZ_KEPT", "").split(","))
 TALLY = os.environ.get("CRM_FUZZ_TALLY")
 # Parts of answers that would show what is inside.
 INSIDES = (
-    "Traceback", "psycopg", "sqlalchemy", "asyncpg", "litestar", "msgspec", "crm_app", "crm_platform",
+    "Traceback", "psycopg", "sqlalchemy", "litestar", "msgspec", "crm_app", "crm_platform",
     "org_customers_mst", "sys_otp_codes", "SQLSTATE", "/site-packages/", "set_config",
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Links of the OpenAPI document: what was just made, and every operation that it can be given to."""
+"""Links of the OpenAPI document: from what was made to all that can be done with it."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,6 +1,6 @@
 """Query parameters: typed, and refused when misspelt instead of ignored."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar, get_args
 from urllib.parse import parse_qsl
@@ -15,8 +15,7 @@ from crm_saas.kit.problems import invalid_input
 from crm_saas.kit.wording import plain
 
 T = TypeVar("T", bound=msgspec.Struct)
-_NAMES = "query_names"
-_NEVER_TEXT = "query_names_of_no_text"
+_KINDS = "query_kinds"
 
 
 def declare_queries(app: Litestar) -> None:
@@ -31,12 +30,7 @@ def declare_queries(app: Litestar) -> None:
                 }
                 if (struct := handler.opt.get("query")) is not None:
                     kinds |= {f.encode_name: f.type for f in msgspec.structs.fields(struct)}
-                handler.opt[_NAMES] = set(kinds)
-                handler.opt[_NEVER_TEXT] = {n for n, kind in kinds.items() if not _is_text(kind)}
-
-
-def _is_text(kind: Any) -> bool:
-    return kind is str or any(_is_text(part) for part in get_args(kind))
+                handler.opt[_KINDS] = kinds
 
 
 def check_query(scope: Scope) -> None:
@@ -44,7 +38,7 @@ def check_query(scope: Scope) -> None:
     options = scope["route_handler"].opt
     if not scope["query_string"] or options.get("form"):  # a provider's callback signs its query
         return
-    known: Collection[str] = options.get(_NAMES, ())
+    known: Mapping[str, Any] = options.get(_KINDS, {})
     query = scope["query_string"].decode("latin-1")
     pairs = parse_qsl(query, keep_blank_values=True)
     given = [name for name, _ in pairs]
@@ -56,14 +50,33 @@ def check_query(scope: Scope) -> None:
     errors += [
         FieldError(name, "may be given once", "repeated") for name in known if given.count(name) > 1
     ]
-    # Read as none given, it would take a filter away and answer everything.
     errors += [
-        FieldError(name, "must have a value; leave it out instead of sending null")
+        FieldError(name, message)
         for name, value in pairs
-        if name in options.get(_NEVER_TEXT, ()) and value.lower() == "null"
+        if name in known and (message := _misread(value, known[name]))
     ]
     if errors:
         raise invalid_input(errors)
+
+
+def _misread(text: str, kind: Any) -> str | None:
+    """What is wrong with a text that the framework would take for something else.
+
+    The word null would be no filter at all, and answer everything; a number would be a time.
+    """
+    if _may_be(kind, str):
+        return None
+    if any(_may_be(kind, number) for number in (bool, int, float)):
+        return "must have a value, or be left out" if text.lower() == "null" else None
+    try:
+        msgspec.convert(text, kind)
+    except msgspec.ValidationError as error:
+        return plain(str(error).partition(" - at ")[0], kind).removesuffix(" or null")
+    return None
+
+
+def _may_be(kind: Any, wanted: type) -> bool:
+    return kind is wanted or any(_may_be(part, wanted) for part in get_args(kind))
 
 
 def read_query(request: Request[Any, Any, Any], kind: type[T]) -> T:
