@@ -30,6 +30,16 @@ _INNERMOST = re.compile(rb"\[\]|\{\}")
 _MAY_BE_UNFIT = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|[eE]\+?\d{3}|\d{309}")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
+# What a proxy before us may read differently when it comes twice.
+_ONCE = ("authorization", "x-tenant", "host", "content-type", "idempotency-key")
+
+
+def check_headers(headers: Headers) -> None:
+    """Raises MalformedRequest for a header that comes twice and means one thing."""
+    for name in _ONCE:
+        if len(headers.getall(name, [])) > 1:
+            raise MalformedRequest(f"Send the header {name.title()} once.")
+
 
 async def read_body(receive: Receive, headers: Headers, bytes_max: int) -> bytes:
     """The whole body, read before a connection to the database is taken."""

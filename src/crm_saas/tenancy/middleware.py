@@ -28,7 +28,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_saas.kit import idempotency
-from crm_saas.kit.bodies import check_body, read_body
+from crm_saas.kit.bodies import check_body, check_headers, read_body
 from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.errors import MethodNotAllowed, Unavailable
@@ -63,6 +63,7 @@ class RequestTransaction(ASGIMiddleware):
         if cast(HTTPScope, scope)["method"] == "OPTIONS":  # Litestar's own handler, for every path
             raise MethodNotAllowed(_methods_of(scope))
         headers = Headers.from_scope(scope)
+        check_headers(headers)
         state = scope["state"]
         settings = self._database.settings
         caller: Caller | None = None
