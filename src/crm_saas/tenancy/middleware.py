@@ -31,7 +31,7 @@ from structlog.contextvars import bind_contextvars
 
 from crm_saas.kit import idempotency
 from crm_saas.kit.admission import Admission
-from crm_saas.kit.bodies import check_body, read_body
+from crm_saas.kit.bodies import check_body, check_headers, read_body
 from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.errors import MethodNotAllowed, Unavailable
@@ -69,6 +69,7 @@ class RequestTransaction(ASGIMiddleware):
         if cast(HTTPScope, scope)["method"] == "OPTIONS":  # Litestar's own handler, for every path
             raise MethodNotAllowed(_methods_of(scope))
         headers = Headers.from_scope(scope)
+        check_headers(headers)
         state = scope["state"]
         settings = self._database.settings
         caller: Caller | None = None

@@ -35,9 +35,7 @@ async def forget_budgets(platform: Database) -> None:
     """Of windows that are over; the lease of a process ends with its window."""
     async with platform.transaction(None) as session:
         await session.execute(
-            delete(RequestBudget).where(
-                RequestBudget.window_start < datetime.now(UTC) - BUDGETS_KEPT
-            )
+            delete(RequestBudget).where(RequestBudget.window_start < func.now() - BUDGETS_KEPT)
         )
 
 
