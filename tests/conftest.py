@@ -34,6 +34,8 @@ FAST = {
     "authentication_timeout": "3s",
 }
 
+SERVER_LOGS: list[Path] = []
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
@@ -57,7 +59,14 @@ def owner_url() -> Iterator[str]:
                 Path(folder) / "postgres", options=FAST | {"max_connections": "200"}
             )
             with server:
+                SERVER_LOGS.append(Path(folder) / "postgres" / "postgres.log")
                 yield server.url
+
+
+@pytest.fixture(scope="session")
+def server_log(owner_url: str) -> Path | None:
+    """What PostgreSQL itself writes down, where that can be read."""
+    return SERVER_LOGS[0] if SERVER_LOGS else None
 
 
 @pytest.fixture(scope="session")

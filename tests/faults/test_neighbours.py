@@ -15,7 +15,7 @@ from assurance import Reached
 from crm_saas import operator
 from crm_saas.kit.settings import Settings
 from factories.customers import create_guest
-from factories.processes import serving
+from factories.served import serving
 from factories.tenants import TestTenant, make_tenant
 from sizes import sized
 

@@ -7,7 +7,7 @@ import httpx
 from crm_saas.kit.budgets import SHARE_OF_LIMIT
 from crm_saas.kit.settings import Settings
 from factories.database import rows
-from factories.processes import serving
+from factories.served import serving
 from factories.tenants import make_tenant
 
 LIMIT = 100
