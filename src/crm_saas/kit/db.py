@@ -19,6 +19,7 @@ from crm_saas.kit.settings import Role, Settings
 _STREAM_SECONDS_MAX = 3600
 
 Pool = Literal["requests", "asides", "batches", "streams"]
+ASIDES_MAX = BATCHES_MAX = STREAMS_MAX = 4
 
 
 class Scope(NamedTuple):
@@ -66,9 +67,9 @@ class Database:
         self.role = role
         sizes: dict[Pool, int] = {
             "requests": settings.pool_size,
-            "asides": 4,
-            "batches": 4,
-            "streams": 4,
+            "asides": ASIDES_MAX,
+            "batches": BATCHES_MAX,
+            "streams": STREAMS_MAX,
         }
         self._engines = {pool: _engine(settings, role, pool, size) for pool, size in sizes.items()}
         for pool, engine in self._engines.items():
