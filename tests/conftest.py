@@ -14,13 +14,14 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from assurance import Assurance
+from assurance import Assurance, Reached
 from crm_saas.kit.embedded import EmbeddedPostgres
 from crm_saas.kit.schema import migrate
 from crm_saas.kit.settings import Settings
 from crm_saas.worker import open_queue
 from factories.database import new_database
 from factories.servers import Server, run_server
+from factories.settings import roomy_settings
 from factories.tenants import TestTenant, make_tenant
 from recording_trigger import install_recording_trigger
 from statements import StatementLog
@@ -75,14 +76,14 @@ def template_database(owner_url: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def shared_settings(owner_url: str, template_database: str) -> Iterator[Settings]:
     with new_database(owner_url, "shared", template_database) as url:
-        yield Settings(database_url=url)
+        yield roomy_settings(url)
 
 
 @pytest.fixture
 def settings(owner_url: str, template_database: str) -> Iterator[Settings]:
     """A migrated database of the test's own."""
     with new_database(owner_url, "test", template_database) as url:
-        yield Settings(database_url=url)
+        yield roomy_settings(url)
 
 
 @pytest.fixture
@@ -129,7 +130,14 @@ def run_jobs(settings: Settings) -> Callable[[], None]:
     return lambda: asyncio.run(drain())
 
 
+ASSURANCE = Assurance()
 STATEMENTS = StatementLog()
+
+
+@pytest.fixture(scope="session")
+def reached() -> Reached:
+    """Counts what a test tried, for docs/assurance.md."""
+    return ASSURANCE.reached
 
 
 @pytest.fixture(scope="session")
@@ -140,7 +148,7 @@ def statement_log() -> StatementLog:
 
 def pytest_configure(config: pytest.Config) -> None:
     STATEMENTS.listen()
-    config.pluginmanager.register(Assurance())
+    config.pluginmanager.register(ASSURANCE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -18,6 +18,8 @@ import psycopg
 # Tables whose rows are not acts of the business; each with its reason.
 EXEMPT = {
     "org_events": "is the record",
+    "org_audit_seals": "seals the records",
+    "org_audit_heads": "is where the seals end",
     "org_idempotency_keys": "is written with the answer, beside the record of its effect",
     "org_number_counters": "is taken by the creation that it numbers",
     "org_api_key_uses": "is bookkeeping of reads, gathered and written once a minute",

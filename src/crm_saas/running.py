@@ -18,6 +18,7 @@ from crm_saas.app import create_app
 from crm_saas.kit.db import Database
 from crm_saas.kit.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from crm_saas.kit.guard import refuse_unsafe_role
+from crm_saas.kit.http import SERVER_OPTIONS
 from crm_saas.kit.logs import configure_logs
 from crm_saas.kit.schema import migrate
 from crm_saas.kit.settings import Settings, SettingsError, data_folder
@@ -41,11 +42,8 @@ def up(*, host: str, port: int) -> None:
             create_app(settings, with_worker=True),
             host=host,
             port=port,
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            proxy_headers=False,  # CRM_TRUSTED_PROXIES says who is believed (kit/requests.py)
             timeout_graceful_shutdown=GRACE_SECONDS,
+            **SERVER_OPTIONS,
         )
     gc.collect()  # asyncio tells of tasks that failed when they are collected; not after the end
     click.echo("Stopped.")
@@ -124,11 +122,8 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
         host=host,
         port=port,
         workers=workers,
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        **SERVER_OPTIONS,
     )
 
 

@@ -8,11 +8,13 @@ from crm_saas.access import tasks as access_tasks
 from crm_saas.access.roles import permissions_of
 from crm_saas.addresses import models as address_models
 from crm_saas.addresses import routes as address_routes
+from crm_saas.audit import models as audit_models
 from crm_saas.audit import routes as audit_routes
+from crm_saas.audit import tasks as audit_tasks
 from crm_saas.customers import models as customer_models
 from crm_saas.customers import routes as customer_routes
 from crm_saas.customers import tasks as customer_tasks
-from crm_saas.kit import events, idempotency
+from crm_saas.kit import budgets, events, idempotency
 from crm_saas.kit.jobs import Job, PeriodicJob
 from crm_saas.kit.models import Base
 from crm_saas.merges import models as merge_models
@@ -42,7 +44,9 @@ __all__ = [
 MODELS = (
     tenancy_models,
     access_models,
+    budgets,
     events,
+    audit_models,
     idempotency,
     otp_models,
     customer_models,
@@ -64,6 +68,7 @@ ROUTES: list[ControllerRouterHandler] = [
 JOBS: tuple[Job, ...] = (
     *tenancy_tasks.JOBS,
     *access_tasks.JOBS,
+    *audit_tasks.JOBS,
     *otp_tasks.JOBS,
     *customer_tasks.JOBS,
     *merge_tasks.JOBS,
@@ -71,6 +76,7 @@ JOBS: tuple[Job, ...] = (
 PERIODIC_JOBS: tuple[PeriodicJob, ...] = (
     *tenancy_tasks.PERIODIC_JOBS,
     *access_tasks.PERIODIC_JOBS,
+    *audit_tasks.PERIODIC_JOBS,
     *otp_tasks.PERIODIC_JOBS,
     *customer_tasks.PERIODIC_JOBS,
 )

@@ -10,6 +10,7 @@ import httpx
 import uvicorn
 
 from crm_saas.app import create_app
+from crm_saas.kit.http import SERVER_OPTIONS
 from crm_saas.kit.settings import Settings
 
 START_SECONDS_MAX = 20
@@ -33,10 +34,8 @@ def run_server(settings: Settings, *, with_worker: bool = False) -> Iterator[Ser
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
         create_app(settings, with_worker=with_worker),
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
         timeout_graceful_shutdown=5,
+        **SERVER_OPTIONS,
     )
     running = _Server(config)
     thread = threading.Thread(target=running.run, args=([listener],), daemon=True)

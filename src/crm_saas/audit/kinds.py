@@ -21,6 +21,7 @@ EventKind = Literal[
     "customer.reactivated",
     "customer.restored",
     "customer.stage_moved",
+    "customer.trail_erased",
     "customer.unmerged",
     "customer.upgraded",
     "customers.exported",

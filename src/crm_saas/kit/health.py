@@ -12,7 +12,7 @@ class Health(Struct):
     status: str
 
 
-@get("/health/live", public=True)
+@get("/health/live", public=True, unlimited=True)
 async def live() -> Health:
     return Health(status="ok")
 
@@ -20,6 +20,7 @@ async def live() -> Health:
 @get(
     "/health/ready",
     public=True,
+    unlimited=True,
     responses={
         503: ResponseSpec(Health, description="Service Unavailable", generate_examples=False)
     },

@@ -62,6 +62,17 @@ HEADERS: dict[str, Json] = {
         "description": "Seconds to wait before the next attempt.",
         "schema": {"type": "integer", "minimum": 1},
     },
+    "RateLimit": {
+        "description": "What is left of each budget (`r`) and the seconds until its window ends "
+        "(`t`). draft-ietf-httpapi-ratelimit-headers.",
+        "schema": {"type": "string"},
+        "example": '"key";r=1180;t=42, "tenant";r=5640;t=42',
+    },
+    "RateLimitPolicy": {
+        "description": "The budgets: requests (`q`) in a window of seconds (`w`).",
+        "schema": {"type": "string"},
+        "example": '"key";q=1200;w=60, "tenant";q=6000;w=60',
+    },
     "IdempotencyReplayed": {
         "description": "`true` where the answer is the stored one of the first request.",
         "schema": {"type": "string", "const": "true"},
@@ -162,6 +173,8 @@ class _Finish:
             operation["security"] = []
         else:
             _add_credential(handler.opt["permission"], operation)
+            _add_header(operation, "RateLimit", "RateLimit", statuses=("2", "429"))
+            _add_header(operation, "RateLimit-Policy", "RateLimitPolicy", statuses=("2", "429"))
             if method == "post":
                 _add_idempotency(operation)
         _add_header(operation, "Retry-After", "RetryAfter", statuses=("429", "503"))

@@ -25,7 +25,9 @@ from crm_saas.kit.errors import (
     MalformedRequest,
     MethodNotAllowed,
     NotFound,
+    Overloaded,
     Problem,
+    RequestBudgetExhausted,
     TooLarge,
     TooManyRequests,
     Unauthorized,
@@ -195,8 +197,10 @@ _EVERY_ROUTE: tuple[type[Problem], ...] = (
     TooLarge,
     InvalidInput,
     TooManyRequests,
+    RequestBudgetExhausted,
     Problem,
     Unavailable,
+    Overloaded,
 )
 
 

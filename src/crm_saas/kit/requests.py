@@ -54,6 +54,9 @@ class RequestLog:
                 outgoing["x-request-id"] = state["request_id"]
                 for name, value in _SECURITY_HEADERS.items():
                     outgoing.setdefault(name, value)
+                # How the caller's budgets stand, on refusals too (tenancy/limits.py).
+                for name, value in state.get("budget_headers", {}).items():
+                    outgoing[name] = value
             await send(message)
 
         try:

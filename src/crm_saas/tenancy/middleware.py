@@ -6,10 +6,11 @@ request's Idempotency-Key within the same transaction, and a request that lost a
 run again before anybody saw an answer. See docs/decisions/one-transaction-a-request.md.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 from litestar.datastructures import Headers
 from litestar.middleware import ASGIMiddleware
@@ -28,6 +29,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_saas.kit import idempotency
+from crm_saas.kit.admission import Admission
 from crm_saas.kit.bodies import check_body, read_body
 from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
@@ -35,6 +37,7 @@ from crm_saas.kit.errors import MethodNotAllowed, Unavailable
 from crm_saas.kit.problems import RETRYABLE
 from crm_saas.kit.queries import check_query
 from crm_saas.tenancy.answers import Answer
+from crm_saas.tenancy.limits import RequestLimits
 from crm_saas.tenancy.resolution import Caller, PermissionsOf, read_caller, resolve
 
 ATTEMPTS_MAX = 3
@@ -57,6 +60,8 @@ class RequestTransaction(ASGIMiddleware):
         self._database = database
         self._permissions_of = permissions_of
         self._note_use = note_use
+        self._limits = RequestLimits(database)
+        self._admission = Admission(database.settings)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         options = scope["route_handler"].opt
@@ -70,13 +75,28 @@ class RequestTransaction(ASGIMiddleware):
             caller = read_caller(
                 headers, settings, request_id=state["request_id"], address=state["address"]
             )
+        if not options.get("unlimited"):
+            with self._admission.counted():
+                await self._limits.admit(caller, state)
+        # Outside of what is counted: slow bodies hold nothing but themselves.
         body = await read_body(receive, headers, settings.body_bytes_max)
         check_body(body, headers, scope)
         check_query(scope)
         state["body"] = body
-        if caller is None:
+        if options.get("unlimited"):
             await next_app(scope, _replay(body, receive), send)
             return
+        async with self._admission.connection(_party(scope, caller)) as release:
+            state["release"] = release
+            if caller is None:
+                await next_app(scope, _replay(body, receive), send)
+            else:
+                await self._attempts(scope, receive, send, caller, next_app)
+
+    async def _attempts(
+        self, scope: Scope, receive: Receive, send: Send, caller: Caller, next_app: ASGIApp
+    ) -> None:
+        state = scope["state"]
         for attempt in range(1, ATTEMPTS_MAX + 1):
             state.pop("context", None)
             state.pop("reason", None)
@@ -106,6 +126,7 @@ class RequestTransaction(ASGIMiddleware):
         body: bytes = scope["state"]["body"]
         async with self._database.session() as session:
             context = await resolve(session, caller, self._database, self._permissions_of)
+            context = await self._counted(context, caller, scope["state"])
             scope["state"]["context"] = context
             self._note_use(context)
             scope["state"]["log_tenant"] = context.tenant.slug
@@ -121,6 +142,14 @@ class RequestTransaction(ASGIMiddleware):
                 await answer.commit()
             else:
                 await session.rollback()
+
+    async def _counted(self, context: Context, caller: Caller, state: dict[str, Any]) -> Context:
+        """One request more for the caller's budgets, however often it is attempted."""
+        charge = self._limits.charge_of(caller, context, state)
+        if not state.get("counted"):
+            await charge(1)
+            state["counted"] = True
+        return replace(context, charge=charge)
 
 
 @asynccontextmanager
@@ -156,6 +185,13 @@ async def _idempotent(
         )
 
 
+def _party(scope: Scope, caller: Caller | None) -> Hashable:
+    """Who shares connections: a tenant's keys, as they say; a session; a route without either."""
+    if caller is None:
+        return scope["route_handler"].handler_name
+    return caller.token.tenant_id or caller.token.hash
+
+
 def _methods_of(scope: Scope) -> set[str]:
     """What the path that was asked for takes."""
     routes = [route for route in scope["litestar_app"].routes if isinstance(route, HTTPRoute)]
@@ -182,6 +218,7 @@ async def _commit(session: AsyncSession, scope: Scope) -> None:
         if error.connection_invalidated:
             raise Unavailable(_UNKNOWN_FATE) from error
         raise
+    scope["state"]["release"]()
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
