@@ -82,8 +82,8 @@ FAULTS = (
     Fault(
         "the trail can be changed",
         "sql/grants.sql",
-        "array['org_events']",
-        "array['org_nothing']",
+        "array['org_events', 'org_audit_seals']",
+        "array['org_audit_seals']",
         (
             "tests/policies/test_catalogue.py"
             "::test_what_is_append_only_cannot_be_changed_by_its_own_tenant",

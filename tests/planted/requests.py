@@ -38,7 +38,7 @@ FAULTS = (
         "src/crm_saas/tenancy/resolution.py",
         "if caller.tenant_slug is not None and caller.tenant_slug != tenant.slug:",
         "if False:",
-        ("tests/policies/test_routes.py::test_no_other_tenant_can_be_named",),
+        ("tests/access/test_sessions.py::test_a_tenant_of_somebody_else_is_like_one_that_is_not",),
     ),
     Fault(
         "a suspended tenant is served",
@@ -52,7 +52,7 @@ FAULTS = (
         "src/crm_saas/tenancy/middleware.py",
         'context.actor.require(scope["route_handler"].opt["permission"])',
         'scope["route_handler"].opt["permission"]',
-        ("tests/policies/test_routes.py::test_a_role_that_lacks_the_permission_is_refused",),
+        ("tests/access/test_keys.py::test_only_owners_and_managers_manage_keys",),
     ),
     Fault(
         "one route asks for a weaker permission",
@@ -66,7 +66,7 @@ FAULTS = (
         "src/crm_saas/tenancy/middleware.py",
         'if not options.get("public"):',
         'if not (options.get("public") or scope["path"].endswith("s")):',
-        ("tests/policies/test_routes.py::test_without_a_credential_nothing_is_answered",),
+        ("tests/tenancy/test_requests.py::test_without_a_credential_nothing_is_served",),
     ),
     Fault(
         "the scopes of a key do not narrow its role",
