@@ -5,7 +5,8 @@ revoke all on all tables in schema public from crm_app, crm_platform, crm_dump;
 do $$
 declare
     tenant_table record;
-    append_only constant text[] := array['org_events'];
+    append_only constant text[] := array['org_events', 'org_audit_seals'];
+    never_deleted constant text[] := array['org_audit_heads'];
 begin
     for tenant_table in
         select c.oid::regclass as name
@@ -17,6 +18,8 @@ begin
     loop
         if tenant_table.name::text = any (append_only) then
             execute format('grant select, insert on %s to crm_app', tenant_table.name);
+        elsif tenant_table.name::text = any (never_deleted) then
+            execute format('grant select, insert, update on %s to crm_app', tenant_table.name);
         else
             execute format('grant select, insert, update, delete on %s to crm_app', tenant_table.name);
         end if;

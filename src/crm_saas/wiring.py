@@ -8,19 +8,23 @@ from crm_saas.access import tasks as access_tasks
 from crm_saas.access.roles import permissions_of
 from crm_saas.addresses import models as address_models
 from crm_saas.addresses import routes as address_routes
+from crm_saas.audit import models as audit_models
 from crm_saas.audit import routes as audit_routes
+from crm_saas.audit import tasks as audit_tasks
 from crm_saas.customers import models as customer_models
 from crm_saas.customers import routes as customer_routes
 from crm_saas.customers import tasks as customer_tasks
-from crm_saas.kit import events, idempotency
+from crm_saas.kit import budgets, events, idempotency
 from crm_saas.kit.jobs import Job, PeriodicJob
 from crm_saas.kit.models import Base
+from crm_saas.kit.sealed import SealedColumn
 from crm_saas.merges import models as merge_models
 from crm_saas.merges import moves
 from crm_saas.merges import routes as merge_routes
 from crm_saas.merges import tasks as merge_tasks
 from crm_saas.merges.moves import Claims, Moves, Reference, Stays
 from crm_saas.onboarding import routes as onboarding_routes
+from crm_saas.otp import keys as otp_keys
 from crm_saas.otp import models as otp_models
 from crm_saas.otp import routes as otp_routes
 from crm_saas.otp import tasks as otp_tasks
@@ -35,6 +39,7 @@ __all__ = [
     "METADATA",
     "PERIODIC_JOBS",
     "ROUTES",
+    "SEALED_COLUMNS",
     "openapi_config",
     "permissions_of",
 ]
@@ -42,7 +47,9 @@ __all__ = [
 MODELS = (
     tenancy_models,
     access_models,
+    budgets,
     events,
+    audit_models,
     idempotency,
     otp_models,
     customer_models,
@@ -64,6 +71,7 @@ ROUTES: list[ControllerRouterHandler] = [
 JOBS: tuple[Job, ...] = (
     *tenancy_tasks.JOBS,
     *access_tasks.JOBS,
+    *audit_tasks.JOBS,
     *otp_tasks.JOBS,
     *customer_tasks.JOBS,
     *merge_tasks.JOBS,
@@ -71,9 +79,13 @@ JOBS: tuple[Job, ...] = (
 PERIODIC_JOBS: tuple[PeriodicJob, ...] = (
     *tenancy_tasks.PERIODIC_JOBS,
     *access_tasks.PERIODIC_JOBS,
+    *audit_tasks.PERIODIC_JOBS,
     *otp_tasks.PERIODIC_JOBS,
     *customer_tasks.PERIODIC_JOBS,
 )
+
+# What is encrypted at rest; `keys rotate-master` seals it with a new key.
+SEALED_COLUMNS: tuple[SealedColumn, ...] = (idempotency.SEALED, otp_keys.SEALED)
 
 HANDLERS: dict[str, tuple[events.Handler, ...]] = {
     "customer.created": (merge_tasks.suggest_later,),

@@ -11,6 +11,7 @@ import uvicorn
 from litestar.types import ASGIApp
 
 from crm_saas.app import create_app
+from crm_saas.kit.http import SERVER_OPTIONS
 from crm_saas.kit.settings import Settings
 
 START_SECONDS_MAX = 20
@@ -37,10 +38,8 @@ def run_server(
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
         application or create_app(settings, with_worker=with_worker),
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
         timeout_graceful_shutdown=5,
+        **SERVER_OPTIONS,
     )
     running = _Server(config)
     thread = threading.Thread(target=running.run, args=([listener],), daemon=True)

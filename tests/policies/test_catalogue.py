@@ -13,7 +13,7 @@ from crm_saas.kit.schema import tenant_tables
 from crm_saas.kit.settings import Settings
 from factories.canaries import plant_everywhere
 
-APPEND_ONLY = {"org_events"}
+APPEND_ONLY = {"org_events", "org_audit_seals"}
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ EventKind = Literal[
     "customer.reactivated",
     "customer.restored",
     "customer.stage_moved",
+    "customer.trail_erased",
     "customer.unmerged",
     "customer.upgraded",
     "customers.exported",
@@ -37,7 +38,10 @@ EventKind = Literal[
     "session.revoked",
     "team.created",
     "tenant.active",
+    "tenant.closing",
     "tenant.configured",
     "tenant.created",
+    "tenant.exported",
+    "tenant.imported",
     "tenant.suspended",
 ]

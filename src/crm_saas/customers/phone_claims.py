@@ -5,14 +5,19 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import ARRAY, BigInteger, LargeBinary, bindparam, select, text
 
 from crm_saas.customers.identifiers import Holder, drop_claims
 from crm_saas.customers.models import Customer
+from crm_saas.customers.persons import phone_hashes
 from crm_saas.kit.context import Context
-from crm_saas.kit.crypto import KeyRing, keyed_hash
+from crm_saas.kit.crypto import KeyRing
 from crm_saas.kit.events import record
 from crm_saas.kit.ids import new_id
+
+_PERSON_OF_PHONE = text("select person_of_phone(:hashes, :versions, :new_id)").bindparams(
+    bindparam("hashes", type_=ARRAY(LargeBinary)), bindparam("versions", type_=ARRAY(BigInteger))
+)
 
 
 @dataclass(frozen=True)
@@ -29,11 +34,11 @@ async def link_person(context: Context, phone: str) -> VerifiedPhone:
     The id never leaves the database's side of the API, and the statement takes the same course
     whether or not another tenant knows the phone.
     """
-    key = KeyRing.from_settings(context.settings).lookup_key("person")
-    phone_hash = keyed_hash(key, phone.encode())
+    hashes = phone_hashes(KeyRing.from_settings(context.settings), phone)
     async with context.aside() as session:
         person_id: UUID = await session.scalar(
-            text("select person_of_phone(:hash, :new_id)"), {"hash": phone_hash, "new_id": new_id()}
+            _PERSON_OF_PHONE,
+            {"hashes": list(hashes.values()), "versions": list(hashes), "new_id": new_id()},
         )
     return VerifiedPhone(phone, person_id)
 

@@ -14,7 +14,9 @@ from sqlalchemy.exc import DBAPIError
 from crm_saas.doctor.canary import CHECK as CANARY
 from crm_saas.doctor.checks import PLATFORM, Check
 from crm_saas.doctor.declared import CHECKS as DECLARED
+from crm_saas.doctor.keys import keys_check
 from crm_saas.doctor.roles import CHECKS as ROLES
+from crm_saas.doctor.sealing import CHECK as SEALING
 from crm_saas.doctor.server import CHECKS as SERVER
 from crm_saas.doctor.tables import CHECKS as TABLES
 from crm_saas.kit.db import Database
@@ -30,6 +32,8 @@ class Finding(msgspec.Struct):
 
 
 CHECKS: tuple[Check, ...] = (*SERVER, *ROLES, *TABLES, *DECLARED)
+# Those that read tenants' rows, of which the owner sees none.
+PLATFORM_CHECKS: tuple[Check, ...] = (CANARY, SEALING)
 
 
 async def examine(settings: Settings) -> list[Finding]:
@@ -54,16 +58,19 @@ async def _start(settings: Settings) -> Finding:
 
 
 def _examine(settings: Settings) -> Iterator[Finding]:
+    platform_checks = (*PLATFORM_CHECKS, keys_check(settings))
     with owner_connection(settings) as owner:
         for check in CHECKS:
             yield from _findings(check, owner)
     try:
         platform = psycopg.connect(settings.url(PLATFORM), connect_timeout=10)
     except psycopg.OperationalError as error:
-        yield Finding(CANARY.name, False, f"{PLATFORM} cannot connect: {error}")
+        for check in platform_checks:
+            yield Finding(check.name, False, f"{PLATFORM} cannot connect: {error}")
         return
     with platform:
-        yield from _findings(CANARY, platform)
+        for check in platform_checks:
+            yield from _findings(check, platform)
 
 
 def _findings(check: Check, connection: psycopg.Connection) -> Iterator[Finding]:

@@ -11,7 +11,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.types import Uuid
 
+from crm_saas.kit import metrics, tracing
 from crm_saas.kit.lending import bound_loans
+from crm_saas.kit.pools import counted_pool
 from crm_saas.kit.settings import Role, Settings
 
 _STREAM_SECONDS_MAX = 3600
@@ -68,11 +70,14 @@ class Database:
             "batches": 4,
             "streams": 4,
         }
-        self._engines = {pool: _engine(settings, role, size) for pool, size in sizes.items()}
+        self._engines = {pool: _engine(settings, role, pool, size) for pool, size in sizes.items()}
         for pool, engine in self._engines.items():
             seconds_max = _STREAM_SECONDS_MAX if pool == "streams" else loan_seconds_max
             # A request on a connection that died is run again by the middleware; the others ask.
             bound_loans(engine, seconds_max=seconds_max, ping=pool != "requests")
+        self._sizes = sizes
+        for pool, size in sizes.items():
+            metrics.POOL_SIZE.labels(role, pool).inc(size)
 
     @asynccontextmanager
     async def session(self, pool: Pool = "requests") -> AsyncIterator[AsyncSession]:
@@ -93,11 +98,14 @@ class Database:
     async def close(self) -> None:
         for engine in self._engines.values():
             await engine.dispose()
+        for pool, size in self._sizes.items():
+            metrics.POOL_SIZE.labels(self.role, pool).dec(size)
 
 
-def _engine(settings: Settings, role: Role, pool_size: int) -> AsyncEngine:
-    return create_async_engine(
+def _engine(settings: Settings, role: Role, pool: Pool, pool_size: int) -> AsyncEngine:
+    engine = create_async_engine(
         make_url(settings.url(role)).set(drivername="postgresql+psycopg"),
+        poolclass=counted_pool(role, pool),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=settings.pool_timeout_seconds,
@@ -109,3 +117,5 @@ def _engine(settings: Settings, role: Role, pool_size: int) -> AsyncEngine:
             "application_name": role,
         },
     )
+    tracing.watch(engine.sync_engine)
+    return engine

@@ -25,7 +25,9 @@ from crm_saas.kit.errors import (
     MalformedRequest,
     MethodNotAllowed,
     NotFound,
+    Overloaded,
     Problem,
+    RequestBudgetExhausted,
     TooLarge,
     TooManyRequests,
     Unauthorized,
@@ -203,8 +205,10 @@ _EVERY_ROUTE: tuple[type[Problem], ...] = (
     TooLarge,
     InvalidInput,
     TooManyRequests,
+    RequestBudgetExhausted,
     Problem,
     Unavailable,
+    Overloaded,
 )
 
 
