@@ -22,7 +22,8 @@ from factories.tenants import TestTenant
 from faults.installation import Installation
 
 CLIENTS_OF_A_TENANT = 3
-ANSWER_SECONDS_MAX = 40
+# Half a minute for a connection that hangs (app.py), on a machine that is busy.
+ANSWER_SECONDS_MAX = 60
 WRITE_SECONDS_MAX = 120
 WAIT_SECONDS_MAX = 120
 RETRY_SECONDS = 0.1

@@ -6,6 +6,7 @@ request's Idempotency-Key within the same transaction, and a request that lost a
 run again before anybody saw an answer. See docs/decisions/one-transaction-a-request.md.
 """
 
+import time
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -42,6 +43,8 @@ from crm_saas.tenancy.limits import RequestLimits
 from crm_saas.tenancy.resolution import Caller, PermissionsOf, read_caller, resolve
 
 ATTEMPTS_MAX = 3
+# A connection that had died is found out at once; after a longer silence the caller decides.
+STALE_SECONDS_MAX = 5
 _UNKNOWN_FATE = (
     "The database went away while it was saving, so it may or may not have been saved. "
     "Send the same request again: with the same Idempotency-Key it has its effect once."
@@ -99,6 +102,7 @@ class RequestTransaction(ASGIMiddleware):
         self, scope: Scope, receive: Receive, send: Send, caller: Caller, next_app: ASGIApp
     ) -> None:
         state = scope["state"]
+        try_again_until = time.monotonic() + STALE_SECONDS_MAX
         for attempt in range(1, ATTEMPTS_MAX + 1):
             state.pop("context", None)
             state.pop("reason", None)
@@ -108,7 +112,8 @@ class RequestTransaction(ASGIMiddleware):
             try:
                 await self._attempt(scope, receive, caller, answer, next_app)
             except DBAPIError as error:
-                stale_connection = error.connection_invalidated and "context" not in state
+                is_stale = error.connection_invalidated and "context" not in state
+                stale_connection = is_stale and time.monotonic() < try_again_until
                 if attempt < ATTEMPTS_MAX and (stale_connection or _may_run_again(error)):
                     continue
                 raise
