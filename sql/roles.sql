@@ -29,6 +29,9 @@ begin
         end if;
     end loop;
 
+    -- An import goes through a temporary table: COPY cannot write where row-level security holds.
+    execute format('grant temporary on database %I to crm_platform', current_database());
+
     -- The owner hands the search function to its role, and so must be able to act as it.
     -- Since PostgreSQL 16 whoever creates a role may administer it, but not act as it.
     if not pg_has_role(

@@ -7,9 +7,7 @@ that breaks its database, or needs the job queue to itself, asks for `settings`,
 import asyncio
 import os
 import tempfile
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -21,7 +19,9 @@ from crm_saas.kit.embedded import EmbeddedPostgres
 from crm_saas.kit.schema import migrate
 from crm_saas.kit.settings import Settings
 from crm_saas.worker import open_queue
+from factories.database import new_database
 from factories.servers import Server, run_server
+from factories.settings import roomy_settings
 from factories.tenants import TestTenant, make_tenant
 from recording_trigger import install_recording_trigger
 from statements import StatementLog
@@ -33,6 +33,8 @@ FAST = {
     # A client that gives up while it connects keeps its database from being dropped for so long.
     "authentication_timeout": "3s",
 }
+
+SERVERS: list[tuple[EmbeddedPostgres, Path]] = []
 
 
 @pytest.fixture(scope="session")
@@ -57,13 +59,33 @@ def owner_url() -> Iterator[str]:
                 Path(folder) / "postgres", options=FAST | {"max_connections": "200"}
             )
             with server:
+                SERVERS.append((server, Path(folder) / "postgres" / "postgres.log"))
                 yield server.url
+
+
+@pytest.fixture(scope="session")
+def server_log(owner_url: str) -> Path | None:
+    """What PostgreSQL itself writes down, where that can be read."""
+    return SERVERS[0][1] if SERVERS else None
+
+
+@pytest.fixture
+def superuser(settings: Settings) -> Iterator[psycopg.Connection]:
+    """On a database of the test's own, where the server is ours."""
+    if not SERVERS:
+        pytest.skip("whose password the superuser of this server has, we do not know")
+    url = make_url(SERVERS[0][0].superuser_url).set(database=settings.owner_url.database)
+    with psycopg.connect(url.render_as_string(hide_password=False)) as connection:
+        yield connection
 
 
 @pytest.fixture(scope="session")
 def template_database(owner_url: str) -> Iterator[str]:
     """Migrated once, copied for whoever needs a database."""
-    with _database(owner_url, "template") as url:
+    if ready := os.environ.get("CRM_TEST_TEMPLATE"):  # of the run that started this one
+        yield ready
+        return
+    with new_database(owner_url, "template") as url:
         migrate(Settings(database_url=url))
         with psycopg.connect(url, autocommit=True) as connection:
             install_recording_trigger(connection)
@@ -72,15 +94,15 @@ def template_database(owner_url: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def shared_settings(owner_url: str, template_database: str) -> Iterator[Settings]:
-    with _database(owner_url, "shared", template_database) as url:
-        yield Settings(database_url=url)
+    with new_database(owner_url, "shared", template_database) as url:
+        yield roomy_settings(url)
 
 
 @pytest.fixture
 def settings(owner_url: str, template_database: str) -> Iterator[Settings]:
     """A migrated database of the test's own."""
-    with _database(owner_url, "test", template_database) as url:
-        yield Settings(database_url=url)
+    with new_database(owner_url, "test", template_database) as url:
+        yield roomy_settings(url)
 
 
 @pytest.fixture
@@ -89,28 +111,6 @@ def owner_connection(settings: Settings) -> Iterator[psycopg.Connection]:
     url = settings.owner_url.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url, autocommit=True) as connection:
         yield connection
-
-
-@contextmanager
-def _database(owner_url: str, purpose: str, template: str | None = None) -> Iterator[str]:
-    name = f"crm_{purpose}_{uuid.uuid4().hex[:12]}"
-    copied = f"template {template} strategy file_copy" if template else ""
-    admin_url = make_url(owner_url)
-    with psycopg.connect(
-        admin_url.render_as_string(hide_password=False), autocommit=True
-    ) as connection:
-        connection.execute(f"create database {name} {copied}".encode())
-        try:
-            yield admin_url.set(database=name).render_as_string(hide_password=False)
-        finally:
-            _drop(connection, name)
-
-
-def _drop(connection: psycopg.Connection, name: str) -> None:
-    """PostgreSQL waits five seconds for connections that are about to end. One that a cancelled
-    attempt to connect has left open lives as long as this process; its database stays behind."""
-    with suppress(psycopg.errors.ObjectInUse):
-        connection.execute(f"drop database {name}".encode())
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,10 @@ record afterwards, looks for its row among the notes.
 The notes are a table of their own, because the triggers run as the owner, and no policy lets the
 owner see a row of org_events. The id is the outermost transaction's, so savepoints are no hole:
 what one takes back, it takes out of the notes too.
+
+Two acts name no row by its id. An import's record names every table with the number and the digest
+of its rows, and so stands for what the import inserted. The deletion of a tenant takes the trail
+with it: rows of a tenant that is gone itself at the commit need no record.
 """
 
 import psycopg
@@ -40,6 +44,9 @@ _NOTES = """
         select pg_current_xact_id(), new.subject_table, new.subject_id
         where new.subject_id is not null
         union all
+        select pg_current_xact_id(), 'every table', new.tenant_org_id
+        where new.kind = 'tenant.imported'
+        union all
         select pg_current_xact_id(), named.key, id::uuid
         from jsonb_each(new.rows) as named
         cross join jsonb_array_elements_text(named.value) as id;
@@ -54,12 +61,20 @@ _NOTES = """
     as $$
     declare
         row_id constant uuid := coalesce(new.id, old.id);
+        tenant constant uuid := coalesce(new.tenant_org_id, old.tenant_org_id);
     begin
+        if tg_op = 'DELETE'
+            and not exists (select from public.sys_tenants_mst t where t.id = tenant)
+        then
+            return null;
+        end if;
         if not exists (
             select from recorded r
             where r.transaction_id = pg_current_xact_id()
-                and r.subject_table = tg_table_name
-                and r.subject_id = row_id
+                and (r.subject_table, r.subject_id) in (
+                    (tg_table_name, row_id),
+                    (case when tg_op = 'INSERT' then 'every table' end, tenant)
+                )
         ) then
             raise integrity_constraint_violation using
                 message = format(

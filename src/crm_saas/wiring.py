@@ -14,7 +14,7 @@ from crm_saas.audit import tasks as audit_tasks
 from crm_saas.customers import models as customer_models
 from crm_saas.customers import routes as customer_routes
 from crm_saas.customers import tasks as customer_tasks
-from crm_saas.kit import events, idempotency
+from crm_saas.kit import budgets, events, idempotency
 from crm_saas.kit.jobs import Job, PeriodicJob
 from crm_saas.kit.models import Base
 from crm_saas.kit.sealed import SealedColumn
@@ -47,6 +47,7 @@ __all__ = [
 MODELS = (
     tenancy_models,
     access_models,
+    budgets,
     events,
     audit_models,
     idempotency,

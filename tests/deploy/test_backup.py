@@ -2,68 +2,83 @@
 
 import asyncio
 import subprocess
-import uuid
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
-from sqlalchemy.engine import make_url
 
 from crm_saas.doctor import examine
-from crm_saas.kit.schema import migrate
+from crm_saas.kit.embedded import EmbeddedPostgres
+from crm_saas.kit.schema import make_roles, migrate
 from crm_saas.kit.settings import Settings
+from factories.belongings import furnish
+from factories.database import new_database
 from factories.servers import run_server
 from factories.tenants import make_tenant
 
 DUMP = ["pg_dump", "--enable-row-security", "--exclude-schema=jobs", "--format=custom"]
 RESTORE = ["pg_restore", "--no-owner", "--exit-on-error"]
+COUNT = ["psql", "--no-psqlrc", "--tuples-only", "--no-align"]
+COUNTS = r"""select format('select %L, count(*) from %I', relname, relname) from pg_class
+    where relkind = 'r' and relname ~ '^(org|sys)_' order by 1 \gexec"""
 
 
-def test_a_dump_holds_every_tenant_and_comes_back(owner_url: str, tmp_path: Path) -> None:
+def test_an_empty_server_takes_the_dump_and_serves(owner_url: str, tmp_path: Path) -> None:
     file = tmp_path / "crm.dump"
-    with empty_database(owner_url) as there, empty_database(owner_url) as here:
+    with new_database(owner_url, "dumped") as url, empty_server() as there:
+        here = Settings(database_url=url)
         migrate(here)
         with run_server(here) as server, make_tenant(server) as one, make_tenant(server) as other:
             for tenant in (one, other):
-                assert tenant.client().post("/teams", json={"name": "A team"}).status_code == 201
+                furnish(tenant, mark="Zahra").keep()
+            key = one.key()
         run([*DUMP, f"--file={file}", here.url("crm_dump")])
+
+        make_roles(there)
         run([*RESTORE, f"--dbname={there.database_url}", str(file)])
         migrate(there)
-        assert teams(there) == teams(here) == 2
+
+        found = counts(there)
+        assert found == counts(here)
+        assert [line for line in found if line.startswith("org_") and line.endswith("|0")] == []
         assert [finding for finding in asyncio.run(examine(there)) if not finding.ok] == []
+        with run_server(there) as server, server.client(key) as client:
+            assert client.get("/customers", params={"search": "Zahra"}).json()["items"]
 
 
 def test_the_page_tells_the_same() -> None:
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
-    assert " ".join(DUMP) in page
-    assert " ".join(RESTORE) in page
+    for command in (DUMP, RESTORE, COUNT):
+        assert " ".join(command) in page
+    assert COUNTS in page
 
 
 @contextmanager
-def empty_database(owner_url: str) -> Iterator[Settings]:
-    """Without the tests' own triggers, as in production."""
-    name = f"crm_backup_{uuid.uuid4().hex[:12]}"
-    url = make_url(owner_url).set(database=name)
-    with psycopg.connect(owner_url, autocommit=True) as connection:
-        connection.execute(f"create database {name}".encode())
-        try:
-            yield Settings(database_url=url.render_as_string(hide_password=False))
-        finally:
-            connection.execute(f"drop database {name} with (force)".encode())
+def empty_server() -> Iterator[Settings]:
+    """Where nobody has made roles yet."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)
+        with EmbeddedPostgres(Path(folder) / "postgres", options={"fsync": "off"}) as server:
+            with psycopg.connect(server.url) as connection:
+                roles = connection.execute("select from pg_roles where rolname = 'crm_app'")
+                assert roles.fetchall() == []
+            yield Settings(database_url=server.url)
 
 
-def teams(settings: Settings) -> int:
-    with psycopg.connect(settings.url("crm_dump")) as connection:
-        row = connection.execute("select count(*) from org_teams").fetchone()
-    return row[0] if row else 0
+def counts(settings: Settings) -> list[str]:
+    return run([*COUNT, settings.url("crm_dump")], given=COUNTS).splitlines()
 
 
-def run(command: list[str]) -> None:
+def run(command: list[str], given: str | None = None) -> str:
     program, *arguments = command
-    done = subprocess.run([programs() / program, *arguments], capture_output=True, text=True)
+    done = subprocess.run(
+        [programs() / program, *arguments], capture_output=True, text=True, input=given
+    )
     assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def programs() -> Path:

@@ -38,7 +38,10 @@ EventKind = Literal[
     "session.revoked",
     "team.created",
     "tenant.active",
+    "tenant.closing",
     "tenant.configured",
     "tenant.created",
+    "tenant.exported",
+    "tenant.imported",
     "tenant.suspended",
 ]

@@ -31,22 +31,32 @@ def serve(host: str, port: int, workers: int) -> None:
 
 
 @click.command()
-def worker() -> None:
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Where CRM_METRICS_PORT listens."
+)
+def worker(host: str) -> None:
     """The worker alone, as production runs it."""
+    from crm_saas.kit import tracing
     from crm_saas.worker import serve as serve_jobs
 
     settings = load_settings()
     configure_logs(production=settings.environment == "production")
-    asyncio.run(serve_jobs(settings))
+    tracing.configure("crm-saas-worker")
+    asyncio.run(serve_jobs(settings, host=host))
 
 
 @click.command()
+@click.option("--roles-only", is_flag=True, help="For pg_restore into an empty database.")
 @as_json
-def migrate(json_output: bool) -> None:
+def migrate(roles_only: bool, json_output: bool) -> None:
     """Bring the database to what this version expects."""
-    from crm_saas.kit.schema import migrate as migrate_database
+    from crm_saas.kit import schema
 
-    migrate_database(load_settings())
+    if roles_only:
+        schema.make_roles(load_settings())
+        show({"roles": True}, "The roles are there.", json_output=json_output)
+        return
+    schema.migrate(load_settings())
     show({"migrated": True}, "The database is up to date.", json_output=json_output)
 
 

@@ -45,6 +45,12 @@ def list_tenants(json_output: bool) -> None:
 @click.option("--number-width", type=click.IntRange(1, 18), help="For new numbers only.")
 @click.option("--guest-expiry-days", type=click.IntRange(1, 3650))
 @click.option("--merge-undo-days", type=click.IntRange(0, 3650))
+@click.option("--requests-per-minute", type=click.IntRange(0, 10_000_000), help="0 is no limit.")
+@click.option(
+    "--requests-per-minute-key",
+    type=click.IntRange(0, 10_000_000),
+    help="Of each key and each staff session.",
+)
 @click.option("--journey-stages", help="Comma-separated, in order.")
 @click.option("--preferences-schema", type=click.File("rb"), help="A JSON Schema.")
 @as_json
@@ -55,10 +61,10 @@ def configure_tenant(
     journey_stages: str | None,
     preferences_schema: Any,
     json_output: bool,
-    **days: int | None,
+    **numbers: int | None,
 ) -> None:
     """Change a tenant's number format and policies; what is not given stays."""
-    policies: dict[str, Any] = {name: value for name, value in days.items() if value is not None}
+    policies: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
     if journey_stages is not None:
         policies["journey_stages"] = [stage.strip() for stage in journey_stages.split(",")]
     if preferences_schema is not None:

@@ -1,6 +1,6 @@
 """Who asks, for which tenant, in which transaction: the first argument of every verb and read."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -66,6 +66,10 @@ class Actor:
             )
 
 
+async def _charge_nobody(units: int) -> None:
+    """What is no request has no budget of requests."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Context:
     session: AsyncSession
@@ -76,6 +80,8 @@ class Context:
     request_id: str
     address: str | None = None
     values: dict[str, Any] = field(default_factory=dict)
+    charge: Callable[[int], Awaitable[None]] = _charge_nobody
+    """Counts so many requests more, for one that does the work of many. Raises TooManyRequests."""
 
     @property
     def scope(self) -> Scope:

@@ -104,6 +104,10 @@ class TooManyRequests(Problem):
         super().__init__(detail, headers={"Retry-After": str(max(1, retry_after_seconds))})
 
 
+class RequestBudgetExhausted(TooManyRequests):
+    type, title = "request-budget-exhausted", "Too many requests within a minute"
+
+
 class Unavailable(Problem):
     status, type, title = 503, "unavailable", "Busy just now; try again"
 
@@ -112,3 +116,10 @@ class Unavailable(Problem):
             detail or "The database did not answer in time. Nothing was saved; try again.",
             headers={"Retry-After": str(retry_after_seconds)},
         )
+
+
+class Overloaded(Unavailable):
+    type, title = "overloaded", "Too much at once; try again"
+
+    def __init__(self) -> None:
+        super().__init__("Too many requests are being served. Nothing was done; try again.")

@@ -22,6 +22,7 @@ from crm_saas.kit.idempotency import (
     IdempotencyKeyInFlight,
     IdempotencyKeyReused,
 )
+from crm_saas.kit.openapi_links import Names, add_links
 from crm_saas.kit.openapi_schemas import component_schemas, query_parameters, tidy, without_null
 from crm_saas.kit.problems import PROBLEM_BASE, PROBLEM_MEDIA_TYPE
 from crm_saas.kit.reference_page import DocumentPlugin, PagePlugin, reference_router
@@ -62,6 +63,17 @@ HEADERS: dict[str, Json] = {
         "description": "Seconds to wait before the next attempt.",
         "schema": {"type": "integer", "minimum": 1},
     },
+    "RateLimit": {
+        "description": "What is left of each budget (`r`) and the seconds until its window ends "
+        "(`t`). draft-ietf-httpapi-ratelimit-headers.",
+        "schema": {"type": "string"},
+        "example": '"key";r=1180;t=42, "tenant";r=5640;t=42',
+    },
+    "RateLimitPolicy": {
+        "description": "The budgets: requests (`q`) in a window of seconds (`w`).",
+        "schema": {"type": "string"},
+        "example": '"key";q=1200;w=60, "tenant";q=6000;w=60',
+    },
     "IdempotencyReplayed": {
         "description": "`true` where the answer is the stored one of the first request.",
         "schema": {"type": "string", "const": "true"},
@@ -91,9 +103,10 @@ def openapi_config(
     tags: Mapping[str, Tag],
     bodies: Mapping[str, object],
     answers: Mapping[str, object],
+    names: Names,
 ) -> OpenAPIConfig:
     """`tags` by slice; examples: `bodies` by operation id, the handler's name, and `answers` by
-    the name of the schema, or by the media type of what has none.
+    the name of the schema, or by the media type of what has none; `names`: see openapi_links.py.
     """
     handlers: dict[str, HTTPRouteHandler] = {}
 
@@ -113,7 +126,7 @@ def openapi_config(
         openapi_router=reference_router(),
         render_plugins=[PagePlugin(title), DocumentPlugin()],
     )
-    config.finish = _Finish(handlers, tags, bodies, answers)
+    config.finish = _Finish(handlers, tags, bodies, answers, names)
     return config
 
 
@@ -125,6 +138,7 @@ class _Finish:
     tags: Mapping[str, Tag]
     bodies: Mapping[str, object]
     answers: Mapping[str, object]
+    names: Names
 
     def __call__(self, document: Json) -> Json:
         components = document["components"]
@@ -138,6 +152,7 @@ class _Finish:
                     self._finish_operation(path, method, item[method])
                     if "412" in item[method]["responses"]:
                         _add_version(document["paths"], path, item[method])
+        add_links(document, self.names)
         return document
 
     def _finish_operation(self, path: str, method: str, operation: Json) -> None:
@@ -162,6 +177,8 @@ class _Finish:
             operation["security"] = []
         else:
             _add_credential(handler.opt["permission"], operation)
+            _add_header(operation, "RateLimit", "RateLimit", statuses=("2", "429"))
+            _add_header(operation, "RateLimit-Policy", "RateLimitPolicy", statuses=("2", "429"))
             if method == "post":
                 _add_idempotency(operation)
         _add_header(operation, "Retry-After", "RetryAfter", statuses=("429", "503"))

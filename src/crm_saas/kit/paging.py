@@ -60,10 +60,12 @@ def read_cursor(
     try:
         raw = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
         tag, content = raw[:_TAG_BYTES], raw[_TAG_BYTES:]
+        # Base64 skips what is not of its alphabet: one cursor would have many spellings.
+        canonical = urlsafe_b64encode(raw).rstrip(b"=").decode() == cursor
         ring = KeyRing.from_settings(context.settings)
         # Every key of the ring: while a new one is rolled out, processes sign with different ones.
         signed = (_tag(ring, v, context, question, content) for v in ring.masters)
-        if any(hmac.compare_digest(tag, expected) for expected in signed):
+        if canonical and any(hmac.compare_digest(tag, expected) for expected in signed):
             return msgspec.json.decode(content, type=place_type)
     except (ValueError, msgspec.MsgspecError):
         pass

@@ -63,7 +63,7 @@ def reference_router() -> Router:
         _PREFIX,
         route_handlers=[],
         include_in_schema=False,
-        opt={"public": True},
+        opt={"public": True, "unlimited": True},  # asks no database
         response_headers=[
             ResponseHeader(name="content-security-policy", value=CONTENT_SECURITY_POLICY)
         ],

@@ -43,6 +43,7 @@ class RequestLog:
         state: dict[str, Any] = scope.setdefault("state", {})
         state["request_id"] = _request_id(headers)
         state["address"] = self._address(scope, headers)
+        structlog.contextvars.bind_contextvars(request_id=state["request_id"])
         started_at = time.perf_counter()
         status = 500
 
@@ -54,6 +55,9 @@ class RequestLog:
                 outgoing["x-request-id"] = state["request_id"]
                 for name, value in _SECURITY_HEADERS.items():
                     outgoing.setdefault(name, value)
+                # How the caller's budgets stand, on refusals too (tenancy/limits.py).
+                for name, value in state.get("budget_headers", {}).items():
+                    outgoing[name] = value
             await send(message)
 
         try:

@@ -61,6 +61,13 @@ def migrate(settings: Settings) -> None:
             connection.execute((SQL / "jobs.sql").read_bytes())
 
 
+def make_roles(settings: Settings) -> None:
+    """The roles alone, which a dump does not hold and its restore asks for."""
+    with owner_connection(settings) as connection:
+        connection.execute("select pg_advisory_lock(%s)", [MIGRATE_LOCK])
+        apply_roles(connection, settings)
+
+
 @contextmanager
 def owner_connection(settings: Settings) -> Iterator[psycopg.Connection]:
     url = settings.owner_url.set(drivername="postgresql")

@@ -7,7 +7,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -46,6 +46,11 @@ class Settings:
     pool_timeout_seconds: float = 3.0
     prepare_threshold: int | None = 5
     body_bytes_max: int = 1024 * 1024
+    requests_in_flight_max: int = 200
+    requests_per_minute_key: int = 1_200
+    requests_per_minute_tenant: int = 6_000
+    requests_per_minute_address: int = 6_000
+    budget_window_seconds: int = 60
     otp_sender: Literal["log", "twilio"] = "log"
     otp_channels: tuple[str, ...] = ("sms",)
     otp_countries: tuple[str, ...] = ()
@@ -55,6 +60,9 @@ class Settings:
     twilio_whatsapp_from: str = ""
     twilio_whatsapp_template: str = ""
     twilio_base_url: str = ""
+    metrics_token: str = field(default="", repr=False)
+    metrics_port: int = 0
+    drain_seconds: int = 0
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -87,8 +95,14 @@ class Settings:
             otp_channels=_words(env.get("CRM_OTP_CHANNELS"), settings.otp_channels),
             otp_countries=_words(env.get("CRM_OTP_COUNTRIES"), settings.otp_countries),
             pool_size=_whole(env, "CRM_POOL_SIZE", settings.pool_size, least=1),
+            requests_in_flight_max=_whole(
+                env, "CRM_REQUESTS_IN_FLIGHT", settings.requests_in_flight_max, least=2
+            ),
+            **_request_budgets(env),
             # PgBouncer before 1.21 cannot carry prepared statements: 0 turns them off.
             prepare_threshold=_whole(env, "CRM_PREPARE_THRESHOLD", 5, least=0) or None,
+            metrics_port=_whole(env, "CRM_METRICS_PORT", 0, least=0),
+            drain_seconds=_whole(env, "CRM_DRAIN_SECONDS", 5 if production else 0, least=0),
         )
 
     def url(self, role: Role) -> str:
@@ -133,6 +147,7 @@ _PLAIN = {
     "twilio_whatsapp_from": "TWILIO_WHATSAPP_FROM",
     "twilio_whatsapp_template": "TWILIO_WHATSAPP_TEMPLATE",
     "twilio_base_url": "TWILIO_BASE_URL",
+    "metrics_token": "CRM_METRICS_TOKEN",
 }
 
 
@@ -160,6 +175,14 @@ def _master_keys(text: str, *, production: bool) -> dict[int, bytes]:
     if any(len(key) != 32 for key in keys.values()):
         raise SettingsError("Each key in CRM_MASTER_KEYS must be 32 bytes, base64-encoded.")
     return keys
+
+
+def _request_budgets(env: Mapping[str, str]) -> dict[str, Any]:
+    """0 is no limit."""
+    names = (f"requests_per_minute_{subject}" for subject in ("key", "tenant", "address"))
+    return {
+        name: _whole(env, f"CRM_{name.upper()}", getattr(Settings, name), least=0) for name in names
+    }
 
 
 def _words(text: str | None, default: tuple[str, ...]) -> tuple[str, ...]:

@@ -92,7 +92,11 @@ async def find_or_create_customer(
     responses=problems(IdempotencyKeyReused, IdempotencyKeyInFlight),
 )
 async def create_customer_batch(context: RequestContext, data: JSONBody[Batch]) -> BatchOutcomes:
-    """Find-or-create for what a till collected offline, each row in its own transaction."""
+    """Find-or-create for what a till collected offline, each row in its own transaction.
+
+    Each row counts as a request.
+    """
+    await context.charge(len(data.rows) - 1)
     return BatchOutcomes(outcomes=await batch.run_batch(context, data.rows))
 
 

@@ -6,10 +6,11 @@ request's Idempotency-Key within the same transaction, and a request that lost a
 run again before anybody saw an answer. See docs/decisions/one-transaction-a-request.md.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 from litestar.datastructures import Headers
 from litestar.middleware import ASGIMiddleware
@@ -26,15 +27,18 @@ from litestar.types import (
 from litestar.utils.scope.state import ScopeState
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
+from structlog.contextvars import bind_contextvars
 
 from crm_saas.kit import idempotency
-from crm_saas.kit.bodies import check_body, read_body
+from crm_saas.kit.admission import Admission
+from crm_saas.kit.bodies import check_body, check_headers, read_body
 from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.errors import MethodNotAllowed, Unavailable
 from crm_saas.kit.problems import RETRYABLE
 from crm_saas.kit.queries import check_query
 from crm_saas.tenancy.answers import Answer
+from crm_saas.tenancy.limits import RequestLimits
 from crm_saas.tenancy.resolution import Caller, PermissionsOf, read_caller, resolve
 
 ATTEMPTS_MAX = 3
@@ -57,12 +61,15 @@ class RequestTransaction(ASGIMiddleware):
         self._database = database
         self._permissions_of = permissions_of
         self._note_use = note_use
+        self._limits = RequestLimits(database)
+        self._admission = Admission(database.settings)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         options = scope["route_handler"].opt
         if cast(HTTPScope, scope)["method"] == "OPTIONS":  # Litestar's own handler, for every path
             raise MethodNotAllowed(_methods_of(scope))
         headers = Headers.from_scope(scope)
+        check_headers(headers)
         state = scope["state"]
         settings = self._database.settings
         caller: Caller | None = None
@@ -70,19 +77,34 @@ class RequestTransaction(ASGIMiddleware):
             caller = read_caller(
                 headers, settings, request_id=state["request_id"], address=state["address"]
             )
+        if not options.get("unlimited"):
+            with self._admission.counted():
+                await self._limits.admit(caller, state)
+        # Outside of what is counted: slow bodies hold nothing but themselves.
         body = await read_body(receive, headers, settings.body_bytes_max)
         check_body(body, headers, scope)
         check_query(scope)
         state["body"] = body
-        if caller is None:
+        if options.get("unlimited"):
             await next_app(scope, _replay(body, receive), send)
             return
+        async with self._admission.connection(_party(scope, caller)) as release:
+            state["release"] = release
+            if caller is None:
+                await next_app(scope, _replay(body, receive), send)
+            else:
+                await self._attempts(scope, receive, send, caller, next_app)
+
+    async def _attempts(
+        self, scope: Scope, receive: Receive, send: Send, caller: Caller, next_app: ASGIApp
+    ) -> None:
+        state = scope["state"]
         for attempt in range(1, ATTEMPTS_MAX + 1):
             state.pop("context", None)
             state.pop("reason", None)
             # What is held back has not started, whatever Litestar saw of the last attempt.
             ScopeState.from_scope(scope).response_started = False
-            answer = Answer(send)
+            answer = Answer(send, may_stream=_key_of(scope) is None)
             try:
                 await self._attempt(scope, receive, caller, answer, next_app)
             except DBAPIError as error:
@@ -104,17 +126,23 @@ class RequestTransaction(ASGIMiddleware):
         self, scope: Scope, receive: Receive, caller: Caller, answer: Answer, next_app: ASGIApp
     ) -> None:
         body: bytes = scope["state"]["body"]
+        replay = _replay(body, answer.after_body(receive))
         async with self._database.session() as session:
             context = await resolve(session, caller, self._database, self._permissions_of)
+            context = await self._counted(context, caller, scope["state"])
             scope["state"]["context"] = context
             self._note_use(context)
             scope["state"]["log_tenant"] = context.tenant.slug
+            bind_contextvars(tenant=context.tenant.slug)
             context.actor.require(scope["route_handler"].opt["permission"])
             answer.commit = partial(_commit, session, scope)
             async with _idempotent(scope, context, answer, body) as replayed:
                 if not replayed:
-                    await next_app(scope, _replay(body, receive), answer.receive)
-                    ScopeState.from_scope(scope).response_started = answer.streaming
+                    try:
+                        await next_app(scope, replay, answer.receive)
+                    finally:  # Litestar has seen it start, and nobody else
+                        ScopeState.from_scope(scope).response_started = answer.streaming
+                    answer.refuse_too_large()
             if answer.streaming:
                 return
             if answer.status < 400:
@@ -122,14 +150,22 @@ class RequestTransaction(ASGIMiddleware):
             else:
                 await session.rollback()
 
+    async def _counted(self, context: Context, caller: Caller, state: dict[str, Any]) -> Context:
+        """One request more for the caller's budgets, however often it is attempted."""
+        charge = self._limits.charge_of(caller, context, state)
+        if not state.get("counted"):
+            await charge(1)
+            state["counted"] = True
+        return replace(context, charge=charge)
+
 
 @asynccontextmanager
 async def _idempotent(
     scope: Scope, context: Context, answer: Answer, body: bytes
 ) -> AsyncIterator[bool]:
     """Replays a stored answer, or stores the one that the block produces."""
-    key = Headers.from_scope(scope).get("idempotency-key")
-    if key is None or cast(HTTPScope, scope)["method"] != "POST":
+    key = _key_of(scope)
+    if key is None:
         yield False
         return
     # The path with its ids, not the template: one key must not replay another customer's answer.
@@ -144,7 +180,7 @@ async def _idempotent(
         yield True
         return
     yield False
-    if 200 <= answer.status < 300 and not answer.streaming:
+    if 200 <= answer.status < 300:
         await idempotency.store(
             context,
             route=route,
@@ -154,6 +190,20 @@ async def _idempotent(
             headers=answer.headers,
             body=answer.body,
         )
+
+
+def _party(scope: Scope, caller: Caller | None) -> Hashable:
+    """Who shares connections: a tenant's keys, as they say; a session; a route without either."""
+    if caller is None:
+        return scope["route_handler"].handler_name
+    return caller.token.tenant_id or caller.token.hash
+
+
+def _key_of(scope: Scope) -> str | None:
+    """The Idempotency-Key, which only a POST may need."""
+    if cast(HTTPScope, scope)["method"] != "POST":
+        return None
+    return Headers.from_scope(scope).get("idempotency-key")
 
 
 def _methods_of(scope: Scope) -> set[str]:
@@ -182,6 +232,7 @@ async def _commit(session: AsyncSession, scope: Scope) -> None:
         if error.connection_invalidated:
             raise Unavailable(_UNKNOWN_FATE) from error
         raise
+    scope["state"]["release"]()
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -11,6 +11,7 @@ from crm_saas.kit.schemas import END
 # As customers may have them (customers/schemas.py).
 STAGE_PATTERN = r"^[a-z][A-Za-z0-9_-]{0,39}"
 Stage = Annotated[str, Meta(pattern=STAGE_PATTERN + END)]
+Requests = Annotated[int, Meta(ge=0, le=10_000_000)]
 Days = Annotated[int, Meta(ge=1, le=3650)]
 
 
@@ -29,6 +30,10 @@ class Policies(msgspec.Struct, forbid_unknown_fields=True):
         | None
     ) = UNSET
     preferences_schema: dict[str, Any] | UnsetType | None = UNSET
+    requests_per_minute: Requests | UnsetType | None = UNSET
+    """Of all its credentials together; 0 is no limit."""
+    requests_per_minute_key: Requests | UnsetType | None = UNSET
+    """Of each key and each staff session."""
 
 
 class _NumberFormat(msgspec.Struct):

@@ -39,6 +39,13 @@ async def operator_context(
         yield await _context(session, platform, row)
 
 
+async def context_within(
+    session: AsyncSession, platform: Database, *, slug: str, lock: bool = False
+) -> Context:
+    """The operator's context in a transaction that is open already. Raises NotFound."""
+    return await _context(session, platform, await _tenant_by_slug(session, slug, lock=lock))
+
+
 async def create_tenant(
     platform: Database,
     *,
@@ -118,8 +125,11 @@ async def list_tenants(platform: Database) -> list[TenantRow]:
 
 
 async def tenant_ids(session: AsyncSession) -> list[UUID]:
-    """Suspended ones too: what is tidied up does not wait for them."""
-    return list(await session.scalars(select(TenantRow.id).order_by(TenantRow.id)))
+    """Suspended ones too: what is tidied up does not wait for them. None that is being deleted."""
+    rows = await session.scalars(
+        select(TenantRow.id).where(TenantRow.status != "closing").order_by(TenantRow.id)
+    )
+    return list(rows)
 
 
 async def active_tenant_ids(session: AsyncSession) -> list[UUID]:
@@ -207,9 +217,12 @@ async def job_context(database: Database, tenant_id: UUID, job: str) -> AsyncIte
         found = await session.scalar(text("select tenant_settings(:tenant)"), {"tenant": tenant_id})
         if found is None:
             raise JobRefused("the tenant of this job is gone")
+        tenant = msgspec.convert(found, Tenant)
+        if tenant.status == "closing":
+            raise JobRefused("the tenant of this job is being deleted")
         yield Context(
             session=session,
-            tenant=msgspec.convert(found, Tenant),
+            tenant=tenant,
             actor=actor,
             database=database,
             settings=database.settings,

@@ -1,9 +1,10 @@
 """Tidying up what every tenant gathers."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func
 
+from crm_saas.kit.budgets import RequestBudget
 from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.idempotency import StoredAnswer
@@ -11,6 +12,7 @@ from crm_saas.kit.jobs import Job, PeriodicJob, enqueue_for_tenants
 from crm_saas.tenancy.registry import tenant_ids
 
 ANSWERS_KEPT = timedelta(hours=24)
+BUDGETS_KEPT = timedelta(minutes=10)
 
 
 async def forget_answers(context: Context) -> None:
@@ -18,7 +20,8 @@ async def forget_answers(context: Context) -> None:
     await context.session.execute(
         delete(StoredAnswer).where(
             StoredAnswer.tenant_org_id == context.tenant.id,
-            StoredAnswer.created_at < datetime.now(UTC) - ANSWERS_KEPT,
+            # The clock that wrote it: a worker's own may run an hour ahead.
+            StoredAnswer.created_at < func.now() - ANSWERS_KEPT,
         )
     )
 
@@ -28,6 +31,14 @@ async def forget_answers_everywhere(platform: Database) -> None:
         await enqueue_for_tenants(session, await tenant_ids(session), "tenancy.forget_answers")
 
 
+async def forget_budgets(platform: Database) -> None:
+    """Of windows that are over; the lease of a process ends with its window."""
+    async with platform.transaction(None) as session:
+        await session.execute(
+            delete(RequestBudget).where(RequestBudget.window_start < func.now() - BUDGETS_KEPT)
+        )
+
+
 JOBS = (Job(name="tenancy.forget_answers", function=forget_answers),)
 PERIODIC_JOBS = (
     PeriodicJob(
@@ -35,4 +46,5 @@ PERIODIC_JOBS = (
         cron="41 * * * *",
         function=forget_answers_everywhere,
     ),
+    PeriodicJob(name="tenancy.forget_budgets", cron="*/5 * * * *", function=forget_budgets),
 )
