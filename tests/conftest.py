@@ -34,7 +34,7 @@ FAST = {
     "authentication_timeout": "3s",
 }
 
-SERVER_LOGS: list[Path] = []
+SERVERS: list[tuple[EmbeddedPostgres, Path]] = []
 
 
 @pytest.fixture(scope="session")
@@ -59,19 +59,32 @@ def owner_url() -> Iterator[str]:
                 Path(folder) / "postgres", options=FAST | {"max_connections": "200"}
             )
             with server:
-                SERVER_LOGS.append(Path(folder) / "postgres" / "postgres.log")
+                SERVERS.append((server, Path(folder) / "postgres" / "postgres.log"))
                 yield server.url
 
 
 @pytest.fixture(scope="session")
 def server_log(owner_url: str) -> Path | None:
     """What PostgreSQL itself writes down, where that can be read."""
-    return SERVER_LOGS[0] if SERVER_LOGS else None
+    return SERVERS[0][1] if SERVERS else None
+
+
+@pytest.fixture
+def superuser(settings: Settings) -> Iterator[psycopg.Connection]:
+    """On a database of the test's own, where the server is ours."""
+    if not SERVERS:
+        pytest.skip("whose password the superuser of this server has, we do not know")
+    url = make_url(SERVERS[0][0].superuser_url).set(database=settings.owner_url.database)
+    with psycopg.connect(url.render_as_string(hide_password=False)) as connection:
+        yield connection
 
 
 @pytest.fixture(scope="session")
 def template_database(owner_url: str) -> Iterator[str]:
     """Migrated once, copied for whoever needs a database."""
+    if ready := os.environ.get("CRM_TEST_TEMPLATE"):  # of the run that started this one
+        yield ready
+        return
     with new_database(owner_url, "template") as url:
         migrate(Settings(database_url=url))
         with psycopg.connect(url, autocommit=True) as connection:

@@ -154,6 +154,20 @@ def test_a_key_that_goes_too_early_is_missed_by_the_doctor(
     assert lost.version == 1
 
 
+def test_lists_go_on_while_a_key_is_rolled_out(settings: Settings, old_server: Server) -> None:
+    with make_tenant(old_server) as shop:
+        token = shop.key()
+        with old_server.client(token) as client:
+            cursor = client.get("/audit", params={"limit": 1}).json()["nextCursor"]
+        asked = {"limit": 1, "cursor": cursor}
+        for versions, status in (((1, 2), 200), ((2,), 422)):
+            with (
+                serving(shop, ring(settings, *versions)) as here,
+                here.server.client(token) as client,
+            ):
+                assert client.get("/audit", params=asked).status_code == status
+
+
 def test_codes_in_flight_keep_their_key(settings: Settings, old_server: Server) -> None:
     with make_tenant(old_server) as shop:
         send_code(shop, new_mobile())

@@ -56,6 +56,11 @@ class Proxy:
         """Every connection ends at once, in the middle of whatever it carries."""
         self._loop.call_soon_threadsafe(lambda: [pair.cut() for pair in list(self._pairs)])
 
+    def silence_all(self) -> None:
+        """From now on nothing passes on the connections that there are; new ones are as ever."""
+        for pair in list(self._pairs):
+            pair.silent = True
+
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
@@ -103,7 +108,7 @@ class Proxy:
             while chunk := await reader.read(CHUNK_BYTES):
                 if self.delay_seconds:
                     await asyncio.sleep(self.delay_seconds)
-                fate = self.judge(direction, chunk)
+                fate = Fate.SWALLOW if pair.silent else self.judge(direction, chunk)
                 if fate in {Fate.PASS, Fate.PASS_AND_CUT}:
                     writer.write(chunk)
                     await writer.drain()
@@ -122,6 +127,7 @@ class _Pair:
 
     def __init__(self, *writers: asyncio.StreamWriter) -> None:
         self._writers = writers
+        self.silent = False
 
     def cut(self) -> None:
         for writer in self._writers:

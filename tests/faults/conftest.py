@@ -4,14 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from assurance import Assurance, Reached
 from faults.installation import Installation, installed
-
-
-@pytest.fixture(scope="session")
-def reached(pytestconfig: pytest.Config) -> Reached:
-    plugins = pytestconfig.pluginmanager.get_plugins()
-    return next(plugin for plugin in plugins if isinstance(plugin, Assurance)).reached
 
 
 @pytest.fixture(scope="session")

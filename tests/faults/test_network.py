@@ -12,9 +12,9 @@ from faults.installation import Installation, prepared
 from faults.load import under_load
 from sizes import sized
 
-FAULTS = sized(short=5, long=50, full=200)
+FAULTS = sized(short=3, long=25, full=200)
 DELAY_SECONDS = 0.02
-EVERY = 7
+EVERY = 5
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from crm_saas.doctor.canary import CHECK as CANARY
 from crm_saas.doctor.checks import PLATFORM, Check
 from crm_saas.doctor.declared import CHECKS as DECLARED
 from crm_saas.doctor.keys import keys_check
+from crm_saas.doctor.operation import CHECKS as OPERATION
 from crm_saas.doctor.roles import CHECKS as ROLES
 from crm_saas.doctor.sealing import CHECK as SEALING
 from crm_saas.doctor.server import CHECKS as SERVER
@@ -31,7 +32,7 @@ class Finding(msgspec.Struct):
     detail: str
 
 
-CHECKS: tuple[Check, ...] = (*SERVER, *ROLES, *TABLES, *DECLARED)
+CHECKS: tuple[Check, ...] = (*SERVER, *ROLES, *TABLES, *DECLARED, *OPERATION)
 # Those that read tenants' rows, of which the owner sees none.
 PLATFORM_CHECKS: tuple[Check, ...] = (CANARY, SEALING)
 

@@ -99,8 +99,13 @@ async def _is_migrated(session: AsyncSession) -> bool:
         applied = set(await session.scalars(text("select * from applied_migrations()")))
     except ProgrammingError:  # no such function or table: older than this version
         return False
+    return not is_behind(applied)
+
+
+def is_behind(applied: set[str]) -> bool:
+    """Whether tables at these revisions are of an earlier version."""
     heads, known = shipped_revisions()
-    return heads <= applied or not applied <= known
+    return applied <= known and not heads <= applied
 
 
 @cache

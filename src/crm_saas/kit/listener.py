@@ -10,6 +10,7 @@ from litestar import Litestar
 from litestar.di import Provide
 
 from crm_saas.kit import health
+from crm_saas.kit.http import SERVER_OPTIONS
 from crm_saas.kit.metrics_page import MetricsPage
 from crm_saas.kit.settings import Settings, SettingsError
 
@@ -31,11 +32,8 @@ async def listening(
     server = _Server(
         uvicorn.Config(
             MetricsPage(app, settings),
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            proxy_headers=False,
             timeout_graceful_shutdown=1,
+            **SERVER_OPTIONS,
         )
     )
     task = asyncio.create_task(server.serve([_bound(host, settings.metrics_port)]))
