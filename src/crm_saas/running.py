@@ -26,6 +26,8 @@ from crm_saas.kit.settings import Settings, SettingsError, data_folder
 from crm_saas.otp.senders import choose_sender
 
 GRACE_SECONDS = 20
+# Then its parent kills a worker process: one that is merely busy, or still loading, is let be.
+HUNG_SECONDS = 30
 RESTARTS_MAX = 5
 
 
@@ -125,6 +127,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
             host=host,
             port=port,
             workers=workers,
+            timeout_worker_healthcheck=HUNG_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
             **SERVER_OPTIONS,
         )
