@@ -34,6 +34,8 @@ FAST = {
     "authentication_timeout": "3s",
 }
 
+SERVERS: list[tuple[EmbeddedPostgres, Path]] = []
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
@@ -57,7 +59,24 @@ def owner_url() -> Iterator[str]:
                 Path(folder) / "postgres", options=FAST | {"max_connections": "200"}
             )
             with server:
+                SERVERS.append((server, Path(folder) / "postgres" / "postgres.log"))
                 yield server.url
+
+
+@pytest.fixture(scope="session")
+def server_log(owner_url: str) -> Path | None:
+    """What PostgreSQL itself writes down, where that can be read."""
+    return SERVERS[0][1] if SERVERS else None
+
+
+@pytest.fixture
+def superuser(settings: Settings) -> Iterator[psycopg.Connection]:
+    """On a database of the test's own, where the server is ours."""
+    if not SERVERS:
+        pytest.skip("whose password the superuser of this server has, we do not know")
+    url = make_url(SERVERS[0][0].superuser_url).set(database=settings.owner_url.database)
+    with psycopg.connect(url.render_as_string(hide_password=False)) as connection:
+        yield connection
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Builds the application."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
@@ -12,44 +13,63 @@ from litestar.types import ASGIApp
 
 from crm_saas.access.roles import PERMISSIONS
 from crm_saas.access.usage import KeyUses
-from crm_saas.kit import health
+from crm_saas.kit import health, tracing
 from crm_saas.kit.context import ANY_CREDENTIAL, Context
 from crm_saas.kit.db import Database
-from crm_saas.kit.guard import refuse_unsafe_role
+from crm_saas.kit.draining import Drain
+from crm_saas.kit.guard import await_safe_role
+from crm_saas.kit.metrics_page import MetricsPage
 from crm_saas.kit.problems import render_problem
 from crm_saas.kit.queries import declare_queries
 from crm_saas.kit.requests import RequestLog
 from crm_saas.kit.settings import Settings
+from crm_saas.kit.telemetry import Telemetry
 from crm_saas.otp.senders import choose_sender
 from crm_saas.tenancy.middleware import RequestTransaction
 from crm_saas.wiring import ROUTES, openapi_config, permissions_of
 from crm_saas.worker import embedded_worker
 
+# Twice what PostgreSQL allows to one statement of crm_app (sql/roles.sql).
+LOAN_SECONDS_MAX = 30
+
 
 def create_app(settings: Settings, *, with_worker: bool = False) -> ASGIApp:
     """`with_worker` runs the jobs in this process too, as development does."""
-    return RequestLog(create_litestar(settings, with_worker=with_worker), settings)
+    drain = Drain()
+    app = create_litestar(settings, drain, with_worker=with_worker)
+    return Telemetry(RequestLog(MetricsPage(app, settings), settings), drain)
 
 
-def create_litestar(settings: Settings, *, with_worker: bool = False) -> Litestar:
-    database = Database(settings)
+def create_litestar(
+    settings: Settings, drain: Drain | None = None, *, with_worker: bool = False
+) -> Litestar:
+    drain = drain or Drain()
+    database = Database(settings, loan_seconds_max=LOAN_SECONDS_MAX)
+    readiness = health.Readiness(database, drain)
     uses = KeyUses(database)
 
     @asynccontextmanager
     async def connected(_: Litestar) -> AsyncIterator[None]:
         try:
             choose_sender(settings)
-            await refuse_unsafe_role(database)
-            async with uses.writing(), embedded_worker(settings) if with_worker else nullcontext():
-                yield
+            await await_safe_role(database)
+            with drain.on_sigterm(settings.drain_seconds):
+                async with (
+                    uses.writing(),
+                    readiness.watching(),
+                    embedded_worker(settings) if with_worker else nullcontext(),
+                ):
+                    yield
         finally:
             await database.close()
+            await asyncio.to_thread(tracing.flush)
 
     app = Litestar(
         route_handlers=[*health.ROUTES, Router("/api/v1", route_handlers=ROUTES)],
         dependencies={
             "context": Provide(_context, sync_to_thread=False),
             "database": Provide(lambda: database, sync_to_thread=False),
+            "readiness": Provide(lambda: readiness, sync_to_thread=False),
         },
         middleware=[RequestTransaction(database, permissions_of, note_use=uses.note)],
         exception_handlers={Exception: render_problem},

@@ -1,4 +1,7 @@
-"""Starting and stopping the product's processes."""
+"""Starting and stopping the product's processes.
+
+The parent of `serve` loads no application: after a crash its children wait for it to start them.
+"""
 
 import asyncio
 import gc
@@ -7,30 +10,37 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import click
 import psycopg
 import uvicorn
 
-from crm_saas import demo
-from crm_saas.app import create_app
+from crm_saas.kit import metrics, tracing
 from crm_saas.kit.db import Database
 from crm_saas.kit.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from crm_saas.kit.guard import refuse_unsafe_role
 from crm_saas.kit.http import SERVER_OPTIONS
 from crm_saas.kit.logs import configure_logs
-from crm_saas.kit.schema import migrate
+from crm_saas.kit.orphans import end_with_parent
 from crm_saas.kit.settings import Settings, SettingsError, data_folder
 from crm_saas.otp.senders import choose_sender
 
 GRACE_SECONDS = 20
+# A process of the server that does not answer its parent for so long is replaced. On a busy machine
+# it needs seconds to load; given less, it was killed and started again without end.
+HUNG_SECONDS = 20
 RESTARTS_MAX = 5
 
 
 def up(*, host: str, port: int) -> None:
     """PostgreSQL, migrations, demo tenants, API and worker in this process, until Ctrl-C."""
+    from crm_saas import demo
+    from crm_saas.app import create_app
+    from crm_saas.kit.schema import migrate
+
     configure_logs(production=False)
+    tracing.configure("crm-saas")
     _refuse_taken_port(host, port)
     with _database():
         settings = Settings.from_environment()
@@ -116,15 +126,17 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
     configure_logs(production=settings.environment == "production")
     _refuse_taken_port(host, port)
     asyncio.run(_check(settings))
-    uvicorn.run(
-        "crm_saas.running:application",
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-        **SERVER_OPTIONS,
-    )
+    with metrics.shared_by_processes() if workers > 1 else nullcontext():
+        uvicorn.run(
+            "crm_saas.running:application",
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            timeout_worker_healthcheck=HUNG_SECONDS,
+            **SERVER_OPTIONS,
+        )
 
 
 async def _check(settings: Settings) -> None:
@@ -139,6 +151,10 @@ async def _check(settings: Settings) -> None:
 
 def application() -> object:
     """What each worker process of `serve` runs."""
+    from crm_saas.app import create_app
+
+    end_with_parent()
     settings = Settings.from_environment()
     configure_logs(production=settings.environment == "production")
+    tracing.configure("crm-saas-api")
     return create_app(settings)

@@ -14,14 +14,21 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
+from procrastinate import App, JobContext
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job as QueuedJob
 from procrastinate.jobs import Status
-from sqlalchemy.engine import make_url
+from structlog.contextvars import bound_contextvars
 
+from crm_saas.kit import tracing
 from crm_saas.kit.db import Database
-from crm_saas.kit.jobs import Job, JobRefused, PeriodicJob
+from crm_saas.kit.draining import Drain
+from crm_saas.kit.health import Readiness
+from crm_saas.kit.job_runs import Backoff, observe_run
+from crm_saas.kit.jobs import Job, PeriodicJob
+from crm_saas.kit.listener import listening
+from crm_saas.kit.queue_connection import queue_connector
+from crm_saas.kit.queue_watch import watching_queue
 from crm_saas.kit.settings import Settings
 from crm_saas.tenancy.registry import job_context
 from crm_saas.wiring import JOBS, PERIODIC_JOBS
@@ -37,9 +44,6 @@ _SHUTDOWN_SECONDS = 20.0
 _RESTART_SECONDS = 2.0
 _PARKED_KEPT_HOURS = 30 * 24
 
-_FIRST_WAIT_SECONDS = 5
-_LONGEST_WAIT_SECONDS = 3600
-
 _LOST = """
 select j.id
 from procrastinate_jobs j
@@ -54,14 +58,29 @@ where j.status = 'doing'
 """
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, *, host: str = "127.0.0.1") -> None:
     """The process `crm-saas worker`: runs jobs until SIGTERM or SIGINT."""
-    async with open_queue(settings) as queue:
-        worker = asyncio.create_task(queue.work())
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, worker.cancel)
-        with suppress(asyncio.CancelledError):
-            await worker
+    database, drain = Database(settings), Drain()
+    readiness = Readiness(database, drain)
+    try:
+        async with (
+            listening(readiness, settings, host),
+            readiness.watching(),
+            open_queue(settings) as queue,
+        ):
+            worker = asyncio.create_task(queue.work())
+
+            def stop() -> None:
+                drain.begun = True
+                worker.cancel()
+
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, stop)
+            with suppress(asyncio.CancelledError):
+                await worker
+    finally:
+        await database.close()
+        await asyncio.to_thread(tracing.flush)
 
 
 @asynccontextmanager
@@ -85,9 +104,9 @@ async def open_queue(
 ) -> AsyncIterator["Queue"]:
     """The queue with what it can run, connected."""
     database, platform = Database(settings), Database(settings, "crm_platform")
-    app = App(connector=_connector(settings))
+    app = App(connector=queue_connector(settings))
     for job in jobs:
-        app.task(name=job.name, queue=_queue(job.name), retry=_Backoff(job.retries))(
+        app.task(name=job.name, queue=_queue(job.name), retry=Backoff(job.retries))(
             _tenant_task(job, database)
         )
     for periodic in periodic_jobs:
@@ -126,6 +145,10 @@ class Queue:
         """
         for name, cron in self.crons.items():
             self.app.periodic(cron=cron)(self.app.tasks[name])
+        async with watching_queue(self.app):
+            await self._work()
+
+    async def _work(self) -> None:
         while True:
             try:
                 await self.app.run_worker_async(
@@ -137,6 +160,7 @@ class Queue:
                     # What succeeded has left its trace in the data; the queue stays small.
                     delete_jobs="successful",
                     install_signal_handlers=False,
+                    worker_middleware=[observe_run],
                 )
             except ConnectorException as error:
                 if _cancelled():
@@ -165,7 +189,7 @@ class Queue:
             listen_notify=False,
             delete_jobs="successful",
             install_signal_handlers=False,
-            worker_middleware=[note_failure],
+            worker_middleware=[note_failure, observe_run],
         )
         parked = await self.app.job_manager.list_jobs_async(status=Status.FAILED.value)
         unknown = {job.task_name for job in parked} - self.app.tasks.keys()
@@ -174,26 +198,9 @@ class Queue:
             raise ExceptionGroup("jobs failed", failures)
 
 
-class _Backoff(BaseRetryStrategy):
-    """Waits three times as long after each failure, and gives up after `retries` of them."""
-
-    def __init__(self, retries: int) -> None:
-        self.retries = retries
-
-    def get_retry_decision(
-        self, *, exception: BaseException, job: QueuedJob
-    ) -> RetryDecision | None:
-        if isinstance(exception, asyncio.CancelledError):
-            # The worker shuts down, which is no fault of the job's; the next one may start at once.
-            return RetryDecision()
-        if isinstance(exception, JobRefused) or job.attempts >= self.retries:
-            return None
-        wait_seconds = min(_FIRST_WAIT_SECONDS * 3**job.attempts, _LONGEST_WAIT_SECONDS)
-        return RetryDecision(retry_in={"seconds": wait_seconds})
-
-
 def _tenant_task(job: Job, database: Database) -> Callable[..., Awaitable[None]]:
     async def run(*, tenant_id: str, **stored: Any) -> None:
+        stored.pop(tracing.CARRIED, None)
         arguments = job.arguments(stored)
         # The time limit begins once connected: whoever is cut off in the middle of connecting
         # leaves the connection open behind.
@@ -201,7 +208,8 @@ def _tenant_task(job: Job, database: Database) -> Callable[..., Awaitable[None]]
             job_context(database, UUID(tenant_id), job.name) as context,
             asyncio.timeout(job.timeout_seconds),
         ):
-            await job.function(context, **arguments)
+            with bound_contextvars(tenant=context.tenant.slug):
+                await job.function(context, **arguments)
 
     return run
 
@@ -279,19 +287,3 @@ def _cancelled() -> bool:
 def _queue(name: str) -> str:
     """The slice's name, as in sql/functions/defer_tenant_jobs.sql."""
     return name.partition(".")[0]
-
-
-def _connector(settings: Settings) -> PsycopgConnector:
-    url = make_url(settings.url("crm_worker")).set(drivername="postgresql")
-    return PsycopgConnector(
-        conninfo=url.render_as_string(hide_password=False),
-        min_size=1,
-        max_size=4,
-        timeout=10,
-        kwargs={
-            # Procrastinate's SQL names nothing with a schema.
-            "options": "-c search_path=jobs,pg_temp",
-            "application_name": "crm_worker",
-            "connect_timeout": 5,
-        },
-    )

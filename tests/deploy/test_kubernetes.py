@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from crm_saas.kit.health import ROUTES
+from crm_saas.running import GRACE_SECONDS
 from deploy.environment import known_variables
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -83,7 +84,41 @@ def test_probes_ask_routes_that_exist() -> None:
     assert api["readinessProbe"]["httpGet"]["path"] == "/health/ready"
     # A database that is away is no reason to restart.
     assert api["livenessProbe"]["httpGet"]["path"] == "/health/live"
-    assert "preStop" in api["lifecycle"]
+    worker = dict(containers())["Deployment/worker"]
+    assert worker["readinessProbe"]["httpGet"]["path"] == "/health/ready"
+    assert worker["livenessProbe"]["httpGet"]["path"] == "/health/live"
+
+
+def test_a_pod_that_stops_has_the_time_to() -> None:
+    drain = int(MANIFESTS["ConfigMap/crm-saas"]["data"]["CRM_DRAIN_SECONDS"])
+    # The endpoints hear of it within seconds.
+    assert drain >= 5
+    pod = MANIFESTS["Deployment/api"]["spec"]["template"]["spec"]
+    assert pod["terminationGracePeriodSeconds"] > drain + GRACE_SECONDS
+
+
+def test_pods_are_scraped_where_they_listen() -> None:
+    for name in ("Deployment/api", "Deployment/worker"):
+        pod = MANIFESTS[name]["spec"]["template"]
+        annotations = pod["metadata"]["annotations"]
+        assert annotations["prometheus.io/scrape"] == "true"
+        (port,) = pod["spec"]["containers"][0]["ports"]
+        assert annotations["prometheus.io/port"] == str(port["containerPort"])
+        policy = MANIFESTS[f"NetworkPolicy/{name.rpartition('/')[2]}"]["spec"]
+        open_to = {
+            source["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+            for rule in policy["ingress"]
+            for source in rule["from"]
+            if {"protocol": "TCP", "port": port["containerPort"]} in rule["ports"]
+        }
+        assert "monitoring" in open_to
+    (worker,) = MANIFESTS["Deployment/worker"]["spec"]["template"]["spec"]["containers"]
+    assert {"name": "CRM_METRICS_PORT", "value": "9000"} in worker["env"]
+
+
+def test_the_world_reaches_the_api_and_no_metrics() -> None:
+    for rule in MANIFESTS["Ingress/crm-saas"]["spec"]["rules"]:
+        assert [path["path"] for path in rule["http"]["paths"]] == ["/api"]
 
 
 def test_variables_are_ones_that_settings_read() -> None:

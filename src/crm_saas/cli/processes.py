@@ -31,13 +31,18 @@ def serve(host: str, port: int, workers: int) -> None:
 
 
 @click.command()
-def worker() -> None:
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Where CRM_METRICS_PORT listens."
+)
+def worker(host: str) -> None:
     """The worker alone, as production runs it."""
+    from crm_saas.kit import tracing
     from crm_saas.worker import serve as serve_jobs
 
     settings = load_settings()
     configure_logs(production=settings.environment == "production")
-    asyncio.run(serve_jobs(settings))
+    tracing.configure("crm-saas-worker")
+    asyncio.run(serve_jobs(settings, host=host))
 
 
 @click.command()

@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_saas.customers.filters import CustomerFilter, conditions
 from crm_saas.customers.models import Customer
+from crm_saas.kit import tracing
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import InvalidInput
 from crm_saas.kit.events import record
@@ -114,12 +115,13 @@ async def _stream(context: Context, statement: tuple[str, dict[str, Any]]) -> As
         await session.execute(text(f"set local statement_timeout = '{TIMEOUT_SECONDS}s'"))
         cursor = (await _driver_connection(session)).cursor()
         buffer = bytearray()
-        async with cursor.copy(statement[0].encode(), statement[1]) as copy:
-            async for row in copy:
-                buffer += row
-                if len(buffer) >= CHUNK_BYTES:
-                    yield bytes(buffer)
-                    buffer.clear()
+        with tracing.statement_span(statement[0]):
+            async with cursor.copy(statement[0].encode(), statement[1]) as copy:
+                async for row in copy:
+                    buffer += row
+                    if len(buffer) >= CHUNK_BYTES:
+                        yield bytes(buffer)
+                        buffer.clear()
         if buffer:
             yield bytes(buffer)
 

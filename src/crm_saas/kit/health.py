@@ -1,20 +1,77 @@
 """Health (SPEC 19): alive is the process, ready is the process with its database."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import cache
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from litestar import Response, get
+from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_saas.kit.dependencies import AppDatabase
+from crm_saas.kit import metrics
+from crm_saas.kit.db import Database
+from crm_saas.kit.draining import Drain
 from crm_saas.kit.schemas import Struct
+from crm_saas.kit.settings import ROOT
+
+WATCH_SECONDS = 15
+OK = "ok"
 
 
 class Health(Struct):
     status: str
 
 
+class Readiness:
+    """Whether this process should be sent work, and why not."""
+
+    def __init__(self, database: Database, drain: Drain) -> None:
+        self._database = database
+        self._drain = drain
+        self._is_migrated = False
+
+    async def check(self) -> str:
+        """`ok`, or what is wrong."""
+        try:
+            async with self._database.session("asides") as session:
+                await session.execute(text("select 1"))
+                metrics.DATABASE_UP.set(1)
+                # Tables are never taken back, so that one good answer holds.
+                self._is_migrated = self._is_migrated or await _is_migrated(session)
+        except Exception:
+            metrics.DATABASE_UP.set(0)
+            return "database unavailable"
+        if self._drain.begun:
+            return "stopping"
+        return OK if self._is_migrated else "the database waits for crm-saas migrate"
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Keeps the metric fresh in a process that nobody probes."""
+        metrics.DATABASE_UP.set(1)  # it has just started with it
+        task = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            await self.check()
+
+
 @get("/health/live", public=True, unlimited=True)
 async def live() -> Health:
-    return Health(status="ok")
+    return Health(status=OK)
 
 
 @get(
@@ -25,14 +82,39 @@ async def live() -> Health:
         503: ResponseSpec(Health, description="Service Unavailable", generate_examples=False)
     },
 )
-async def ready(database: AppDatabase) -> Response[Health]:
-    """503 while the database does not answer; load balancers then look elsewhere."""
-    try:
-        async with database.session("asides") as session:
-            await session.execute(text("select 1"))
-    except Exception:
-        return Response(Health(status="database unavailable"), status_code=503)
-    return Response(Health(status="ok"))
+async def ready(readiness: NamedDependency[Readiness]) -> Response[Health]:
+    """503 while the database does not answer or waits for a migration, and once the process was
+    told to stop; load balancers then look elsewhere."""
+    status = await readiness.check()
+    return Response(Health(status=status), status_code=200 if status == OK else 503)
 
 
 ROUTES = [live, ready]
+
+
+async def _is_migrated(session: AsyncSession) -> bool:
+    """A revision that this version does not know is a later one: while a new version is rolled
+    out, the old one serves on the new tables."""
+    try:
+        applied = set(await session.scalars(text("select * from applied_migrations()")))
+    except ProgrammingError:  # no such function or table: older than this version
+        return False
+    return not is_behind(applied)
+
+
+def is_behind(applied: set[str]) -> bool:
+    """Whether tables at these revisions are of an earlier version."""
+    heads, known = shipped_revisions()
+    return applied <= known and not heads <= applied
+
+
+@cache
+def shipped_revisions() -> tuple[frozenset[str], frozenset[str]]:
+    """The latest of this version's migrations, and all of them."""
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "migrations"))
+    scripts = ScriptDirectory.from_config(config)
+    return (
+        frozenset(scripts.get_heads()),
+        frozenset(script.revision for script in scripts.walk_revisions()),
+    )

@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from crm_saas.kit import tracing
 from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
 
@@ -129,7 +130,8 @@ async def enqueue_for_tenants(
 
 
 def _encode(arguments: Mapping[str, Any]) -> str:
-    return msgspec.json.encode(arguments).decode()
+    """With the trace of whoever enqueues; the worker takes it out again."""
+    return msgspec.json.encode({**arguments, **tracing.carried()}).decode()
 
 
 def _arguments_of(function: Callable[..., Awaitable[None]]) -> type[msgspec.Struct]:

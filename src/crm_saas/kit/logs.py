@@ -6,6 +6,7 @@ import time
 
 import structlog
 
+from crm_saas.kit import tracing
 from crm_saas.kit.failures import log_text
 
 POOL_SECONDS = 30
@@ -15,6 +16,7 @@ def configure_logs(*, production: bool) -> None:
     """Routes structlog and the standard library's loggers through one renderer."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _with_trace,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
@@ -36,6 +38,7 @@ def configure_logs(*, production: bool) -> None:
     )
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
+    handler.addFilter(without_values)
     handler.addFilter(PoolWarnings())
     root = logging.getLogger()
     root.handlers = [handler]
@@ -48,6 +51,14 @@ def configure_logs(*, production: bool) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def without_values(record: logging.LogRecord) -> bool:
+    """Whatever level somebody gives a library: what SQLAlchemy tells below a warning quotes rows,
+    and others' debug lines quote requests."""
+    ours = record.name.startswith("crm_saas")
+    least = logging.WARNING if record.name.startswith("sqlalchemy") else logging.INFO
+    return ours or record.levelno >= least
 
 
 class PoolWarnings(logging.Filter):
@@ -69,6 +80,12 @@ class PoolWarnings(logging.Filter):
         self._next_at[library] = time.monotonic() + POOL_SECONDS
         record.exc_info = record.exc_text = None
         return True
+
+
+def _with_trace(
+    _: object, __: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    return {**event, **tracing.ids()}
 
 
 def _without_color_message(

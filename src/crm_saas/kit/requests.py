@@ -43,6 +43,7 @@ class RequestLog:
         state: dict[str, Any] = scope.setdefault("state", {})
         state["request_id"] = _request_id(headers)
         state["address"] = self._address(scope, headers)
+        structlog.contextvars.bind_contextvars(request_id=state["request_id"])
         started_at = time.perf_counter()
         status = 500
 

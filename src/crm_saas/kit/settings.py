@@ -60,6 +60,9 @@ class Settings:
     twilio_whatsapp_from: str = ""
     twilio_whatsapp_template: str = ""
     twilio_base_url: str = ""
+    metrics_token: str = field(default="", repr=False)
+    metrics_port: int = 0
+    drain_seconds: int = 0
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -98,6 +101,8 @@ class Settings:
             **_request_budgets(env),
             # PgBouncer before 1.21 cannot carry prepared statements: 0 turns them off.
             prepare_threshold=_whole(env, "CRM_PREPARE_THRESHOLD", 5, least=0) or None,
+            metrics_port=_whole(env, "CRM_METRICS_PORT", 0, least=0),
+            drain_seconds=_whole(env, "CRM_DRAIN_SECONDS", 5 if production else 0, least=0),
         )
 
     def url(self, role: Role) -> str:
@@ -142,6 +147,7 @@ _PLAIN = {
     "twilio_whatsapp_from": "TWILIO_WHATSAPP_FROM",
     "twilio_whatsapp_template": "TWILIO_WHATSAPP_TEMPLATE",
     "twilio_base_url": "TWILIO_BASE_URL",
+    "metrics_token": "CRM_METRICS_TOKEN",
 }
 
 

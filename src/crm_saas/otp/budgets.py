@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import ARRAY, Integer, LargeBinary, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from crm_saas.kit import metrics
 from crm_saas.kit.crypto import keyed_hash
 
 Subject = Literal["tenant", "phone", "address", "prefix"]
@@ -134,6 +135,7 @@ async def _spend(session: AsyncSession, chosen: Chosen) -> list[tuple[str, int]]
     rows = (await session.execute(_SPEND, _arguments(chosen))).all()
     for kind, _ in rows:
         _log.warning("otp_budget_exhausted", kind=kind)
+        metrics.OTP_BUDGETS.labels(kind).inc()
     return [(kind, seconds) for kind, seconds in rows]
 
 

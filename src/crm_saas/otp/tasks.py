@@ -4,6 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from crm_saas.kit import metrics
 from crm_saas.kit.context import Context
 from crm_saas.kit.crypto import decrypt
 from crm_saas.kit.db import Database
@@ -65,6 +66,7 @@ PERIODIC_JOBS = (PeriodicJob(name="otp.clean_up", cron="*/5 * * * *", function=c
 
 
 async def _settle(context: Context, sending: Sending, receipt: Receipt) -> None:
+    metrics.OTP_SENDS.labels(sending.channel, receipt.outcome.value).inc()
     match receipt.outcome:
         case Outcome.ACCEPTED:
             state = "queued"
