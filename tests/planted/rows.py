@@ -87,8 +87,8 @@ FAULTS = (
     Fault(
         "a conflict names a customer outside the scope",
         "src/crm_saas/customers/identifiers.py",
-        "    if not visible:\n",
-        "    if not visible and not holder:\n",
+        'raise problem("A customer outside your scope has it. Ask a manager.")',
+        'raise problem("Somebody has it.", customerId=str(holder.customer_id))',
         ("tests/access/test_scopes.py::test_a_conflict_names_nobody_outside_the_scope",),
     ),
     Fault(
@@ -134,7 +134,7 @@ FAULTS = (
         "src/crm_saas/backup/tables.py",
         'SYSTEM_ROWS.get(self.name, "tenant_org_id = {tenant}")',
         'SYSTEM_ROWS.get(self.name, "true")',
-        ("tests/backup/test_archives.py::test_a_deleted_tenant_comes_back_as_it_was",),
+        ("tests/backup/test_archives.py::test_nothing_of_another_tenant_is_in_the_file",),
     ),
     Fault(
         "an archive holds the ids of persons over the whole platform",
