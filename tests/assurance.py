@@ -42,10 +42,6 @@ class Assurance:
         else:
             self._words[what] = count
 
-    @pytest.fixture(scope="session", name="reached")
-    def _reached(self) -> Reached:
-        return self.reached
-
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._passed += report.when == "call" and report.passed
 

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from assurance import Assurance
+from assurance import Assurance, Reached
 from crm_saas.kit.embedded import EmbeddedPostgres
 from crm_saas.kit.schema import migrate
 from crm_saas.kit.settings import Settings
@@ -149,7 +149,14 @@ def run_jobs(settings: Settings) -> Callable[[], None]:
     return lambda: asyncio.run(drain())
 
 
+ASSURANCE = Assurance()
 STATEMENTS = StatementLog()
+
+
+@pytest.fixture(scope="session")
+def reached() -> Reached:
+    """Counts what a test tried, for docs/assurance.md."""
+    return ASSURANCE.reached
 
 
 @pytest.fixture(scope="session")
@@ -160,7 +167,7 @@ def statement_log() -> StatementLog:
 
 def pytest_configure(config: pytest.Config) -> None:
     STATEMENTS.listen()
-    config.pluginmanager.register(Assurance())
+    config.pluginmanager.register(ASSURANCE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
