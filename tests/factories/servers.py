@@ -2,9 +2,10 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import uvicorn
@@ -28,11 +29,17 @@ class Server:
 
 
 @contextmanager
-def run_server(settings: Settings, *, with_worker: bool = False) -> Iterator[Server]:
+def run_server(
+    settings: Settings,
+    *,
+    with_worker: bool = False,
+    around: Callable[[Any], Any] = lambda app: app,
+) -> Iterator[Server]:
+    """`around` wraps the application, for a test that watches it from there."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
-        create_app(settings, with_worker=with_worker),
+        around(create_app(settings, with_worker=with_worker)),
         log_config=None,
         access_log=False,
         proxy_headers=False,

@@ -1,7 +1,7 @@
 """Who asks, for which tenant, in which transaction: the first argument of every verb and read."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
@@ -76,6 +76,9 @@ class Context:
     request_id: str
     address: str | None = None
     values: dict[str, Any] = field(default_factory=dict)
+    closing: AsyncExitStack = field(default_factory=AsyncExitStack)
+    """What a stream has open. Closed when the answer is over, however that ends: nothing else
+    closes a generator whose reader has left, but the garbage collector in its own time."""
 
     @property
     def scope(self) -> Scope:

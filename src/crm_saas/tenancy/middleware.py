@@ -111,7 +111,7 @@ class RequestTransaction(ASGIMiddleware):
             scope["state"]["log_tenant"] = context.tenant.slug
             context.actor.require(scope["route_handler"].opt["permission"])
             answer.commit = partial(_commit, session, scope)
-            async with _idempotent(scope, context, answer, body) as replayed:
+            async with context.closing, _idempotent(scope, context, answer, body) as replayed:
                 if not replayed:
                     await next_app(scope, _replay(body, receive), answer.receive)
                     ScopeState.from_scope(scope).response_started = answer.streaming
