@@ -20,7 +20,7 @@ WEIGHTS: dict[Operation, int] = {
     editing.read: 10,
     editing.history: 2,
     listing.list_customers: 7,
-    listing.foreign_cursor: 1,
+    listing.foreign_cursor: 3,
     listing.search: 4,
     listing.statistics: 2,
     listing.export: 2,

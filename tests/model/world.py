@@ -106,7 +106,7 @@ class World:
     suggestions: dict[str, set[str]] = field(default_factory=dict)  # id → the two
     teams: dict[str, str] = field(default_factory=dict)
     members: dict[str, str] = field(default_factory=dict)  # id → e-mail
-    cursors: list[str] = field(default_factory=list)
+    cursors: list[Json] = field(default_factory=list)  # what was asked for with each
     batch_rows: dict[tuple[str, str], tuple[Json, Json]] = field(default_factory=dict)
     ids: set[str] = field(default_factory=set)
     last_sequence: int = 0
