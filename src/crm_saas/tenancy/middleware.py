@@ -138,7 +138,7 @@ class RequestTransaction(ASGIMiddleware):
             bind_contextvars(tenant=context.tenant.slug)
             context.actor.require(scope["route_handler"].opt["permission"])
             answer.commit = partial(_commit, session, scope)
-            async with _idempotent(scope, context, answer, body) as replayed:
+            async with context.closing, _idempotent(scope, context, answer, body) as replayed:
                 if not replayed:
                     try:
                         await next_app(scope, replay, answer.receive)
