@@ -82,6 +82,9 @@ def superuser(settings: Settings) -> Iterator[psycopg.Connection]:
 @pytest.fixture(scope="session")
 def template_database(owner_url: str) -> Iterator[str]:
     """Migrated once, copied for whoever needs a database."""
+    if ready := os.environ.get("CRM_TEST_TEMPLATE"):  # of the run that started this one
+        yield ready
+        return
     with new_database(owner_url, "template") as url:
         migrate(Settings(database_url=url))
         with psycopg.connect(url, autocommit=True) as connection:

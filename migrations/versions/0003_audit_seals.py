@@ -1,4 +1,4 @@
-"""The seals of the trail, and the head of each tenant's chain."""
+"""The seals of the trail, and the head of each tenant's chain; which key a person is hashed with."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -36,10 +36,14 @@ def upgrade() -> None:
         sa.Column("mac", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("tenant_org_id", "id", name=op.f("org_audit_heads_pk")),
     )
+    op.add_column("sys_customers_mst", sa.Column("key_version", sa.BigInteger(), nullable=True))
+    op.create_index("sys_customers_mst_key_version_ix", "sys_customers_mst", ["key_version"])
     for table in ("org_audit_seals", "org_audit_heads"):
         protect(table)
 
 
 def downgrade() -> None:
+    op.drop_index("sys_customers_mst_key_version_ix", "sys_customers_mst")
+    op.drop_column("sys_customers_mst", "key_version")
     op.drop_table("org_audit_heads")
     op.drop_table("org_audit_seals")

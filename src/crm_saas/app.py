@@ -17,7 +17,7 @@ from crm_saas.kit import health, tracing
 from crm_saas.kit.context import ANY_CREDENTIAL, Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.draining import Drain
-from crm_saas.kit.guard import refuse_unsafe_role
+from crm_saas.kit.guard import await_safe_role
 from crm_saas.kit.metrics_page import MetricsPage
 from crm_saas.kit.problems import render_problem
 from crm_saas.kit.queries import declare_queries
@@ -28,6 +28,9 @@ from crm_saas.otp.senders import choose_sender
 from crm_saas.tenancy.middleware import RequestTransaction
 from crm_saas.wiring import ROUTES, openapi_config, permissions_of
 from crm_saas.worker import embedded_worker
+
+# Twice what PostgreSQL allows to one statement of crm_app (sql/roles.sql).
+LOAN_SECONDS_MAX = 30
 
 
 def create_app(settings: Settings, *, with_worker: bool = False) -> ASGIApp:
@@ -41,7 +44,7 @@ def create_litestar(
     settings: Settings, drain: Drain | None = None, *, with_worker: bool = False
 ) -> Litestar:
     drain = drain or Drain()
-    database = Database(settings)
+    database = Database(settings, loan_seconds_max=LOAN_SECONDS_MAX)
     readiness = health.Readiness(database, drain)
     uses = KeyUses(database)
 
@@ -49,7 +52,7 @@ def create_litestar(
     async def connected(_: Litestar) -> AsyncIterator[None]:
         try:
             choose_sender(settings)
-            await refuse_unsafe_role(database)
+            await await_safe_role(database)
             with drain.on_sigterm(settings.drain_seconds):
                 async with (
                     uses.writing(),

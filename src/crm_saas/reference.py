@@ -36,6 +36,15 @@ TAGS = {
     "health": Tag("Health", "For probes."),
 }
 
+# What an answer that creates something names, for the links to what can be done with it.
+NAMES = {
+    "CustomerView": {"customer_id": "id", "customer_number": "customerNumber"},
+    "Found": {"customer_id": "customer/id", "customer_number": "customer/customerNumber"},
+    "AddressView": {"customer_id": "customerId", "address_id": "id"},
+    "NewKeyView": {"key_id": "id"},
+    "MergeDone": {"merge_id": "id", "customer_id": "customer/id"},
+}
+
 
 def openapi_config() -> OpenAPIConfig:
     return openapi.openapi_config(
@@ -45,4 +54,5 @@ def openapi_config() -> OpenAPIConfig:
         tags=TAGS,
         bodies=BODIES,
         answers={**ANSWERS, **STREAMS},
+        names=NAMES,
     )

@@ -1,4 +1,7 @@
-"""Starting and stopping the product's processes."""
+"""Starting and stopping the product's processes.
+
+The parent of `serve` loads no application: after a crash its children wait for it to start them.
+"""
 
 import asyncio
 import gc
@@ -13,26 +16,29 @@ import click
 import psycopg
 import uvicorn
 
-from crm_saas import demo
-from crm_saas.app import create_app
 from crm_saas.kit import metrics, tracing
 from crm_saas.kit.db import Database
 from crm_saas.kit.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from crm_saas.kit.guard import refuse_unsafe_role
 from crm_saas.kit.http import SERVER_OPTIONS
 from crm_saas.kit.logs import configure_logs
-from crm_saas.kit.schema import migrate
+from crm_saas.kit.orphans import end_with_parent
 from crm_saas.kit.settings import Settings, SettingsError, data_folder
 from crm_saas.otp.senders import choose_sender
 
 GRACE_SECONDS = 20
-# Then its parent kills a worker process: one that is merely busy, or still loading, is let be.
-HUNG_SECONDS = 30
+# A process of the server that does not answer its parent for so long is replaced. On a busy machine
+# it needs seconds to load; given less, it was killed and started again without end.
+HUNG_SECONDS = 20
 RESTARTS_MAX = 5
 
 
 def up(*, host: str, port: int) -> None:
     """PostgreSQL, migrations, demo tenants, API and worker in this process, until Ctrl-C."""
+    from crm_saas import demo
+    from crm_saas.app import create_app
+    from crm_saas.kit.schema import migrate
+
     configure_logs(production=False)
     tracing.configure("crm-saas")
     _refuse_taken_port(host, port)
@@ -127,8 +133,8 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
             host=host,
             port=port,
             workers=workers,
-            timeout_worker_healthcheck=HUNG_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
+            timeout_worker_healthcheck=HUNG_SECONDS,
             **SERVER_OPTIONS,
         )
 
@@ -145,6 +151,9 @@ async def _check(settings: Settings) -> None:
 
 def application() -> object:
     """What each worker process of `serve` runs."""
+    from crm_saas.app import create_app
+
+    end_with_parent()
     settings = Settings.from_environment()
     configure_logs(production=settings.environment == "production")
     tracing.configure("crm-saas-api")

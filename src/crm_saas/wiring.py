@@ -17,12 +17,14 @@ from crm_saas.customers import tasks as customer_tasks
 from crm_saas.kit import budgets, events, idempotency
 from crm_saas.kit.jobs import Job, PeriodicJob
 from crm_saas.kit.models import Base
+from crm_saas.kit.sealed import SealedColumn
 from crm_saas.merges import models as merge_models
 from crm_saas.merges import moves
 from crm_saas.merges import routes as merge_routes
 from crm_saas.merges import tasks as merge_tasks
 from crm_saas.merges.moves import Claims, Moves, Reference, Stays
 from crm_saas.onboarding import routes as onboarding_routes
+from crm_saas.otp import keys as otp_keys
 from crm_saas.otp import models as otp_models
 from crm_saas.otp import routes as otp_routes
 from crm_saas.otp import tasks as otp_tasks
@@ -37,6 +39,7 @@ __all__ = [
     "METADATA",
     "PERIODIC_JOBS",
     "ROUTES",
+    "SEALED_COLUMNS",
     "openapi_config",
     "permissions_of",
 ]
@@ -80,6 +83,9 @@ PERIODIC_JOBS: tuple[PeriodicJob, ...] = (
     *otp_tasks.PERIODIC_JOBS,
     *customer_tasks.PERIODIC_JOBS,
 )
+
+# What is encrypted at rest; `keys rotate-master` seals it with a new key.
+SEALED_COLUMNS: tuple[SealedColumn, ...] = (idempotency.SEALED, otp_keys.SEALED)
 
 HANDLERS: dict[str, tuple[events.Handler, ...]] = {
     "customer.created": (merge_tasks.suggest_later,),

@@ -118,6 +118,20 @@ def test_faults_say_where(
     assert report.sealed == 8
 
 
+def test_a_chain_that_was_made_anew_says_where(
+    settings: Settings, trail: tuple[UUID, UUID], platform: psycopg.Connection[Any]
+) -> None:
+    one, _ = trail
+    attacker = Attacker(platform, one, one, 0)
+    ids = [row["id"] for row in attacker.rows("org_audit_seals")]
+    attacker.do("update org_events set actor_name = 'nobody' where id = %s", ids[6])
+    attacker.reseal(ids, with_head=True, since=7)
+    report = verify(platform, settings, one)
+    assert report.faults[0].where == "position 7"
+    assert "not made with the master key" in report.faults[0].what
+    assert report.faults[-1].where == "head"
+
+
 def test_every_column_of_an_event_is_sealed_or_erasable(
     platform: psycopg.Connection[Any],
 ) -> None:

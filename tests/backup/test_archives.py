@@ -10,7 +10,7 @@ import httpx
 import psycopg
 
 from backup.contents import Content, content, mentions
-from backup.stock import Stock, quiet
+from backup.stock import Stock, export, quiet
 from crm_saas import operator
 from crm_saas.backup.archive import MANIFEST, SEAL
 from crm_saas.backup.deleting import delete_tenant
@@ -21,6 +21,7 @@ from crm_saas.kit.settings import Settings
 from factories.belongings import PASSWORD
 from factories.database import rows
 from factories.servers import Server, run_server
+from factories.trails import make_trail, record_events, report, seal
 
 
 def bring_back(settings: Settings, path: Path, as_slug: str | None = None) -> Imported:
@@ -173,3 +174,24 @@ def test_members_are_linked_to_the_accounts_that_are_here(stock: Stock, settings
     assert joined == 1
     with run_server(settings) as server:
         assert log_in(server, stock).status_code == 401, "an import changed a password"
+
+
+def test_a_sealed_trail_is_as_sound_as_before(settings: Settings, tmp_path: Path) -> None:
+    tenant = make_trail(settings, "sealed", events=20)
+    asyncio.run(seal(settings, tenant))
+    asyncio.run(record_events(settings, "sealed", 3))  # wait for the next sealing
+    taken = export(settings, tmp_path / "sealed.zip", slug="sealed")
+    before = report(settings, tenant)
+    assert (before.faults, before.sealed, before.waiting) == ([], 21, 4)
+
+    asyncio.run(operator.set_tenant_status(settings, "sealed", "suspended"))
+    asyncio.run(delete_tenant(settings, slug="sealed", tell=quiet))
+    bring_back(settings, taken)
+    copy = bring_back(settings, taken, "sealed-copy").id
+
+    for trail, sealed in ((tenant, 21), (copy, 0)):
+        found = report(settings, trail)
+        assert (found.faults, found.sealed) == ([], sealed)
+        asyncio.run(seal(settings, trail))
+        found = report(settings, trail)
+        assert (found.faults, found.sealed, found.waiting) == ([], 26, 0)

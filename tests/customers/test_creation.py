@@ -358,3 +358,14 @@ def _set_counter(tenant: TestTenant, **columns: object) -> None:
                 f"update org_number_counters set {column} = %s where tenant_org_id = %s".encode(),
                 [value, tenant.id],
             )
+
+
+def test_two_tenants_hold_one_phone_each_on_their_own(
+    tenant: TestTenant, other_tenant: TestTenant
+) -> None:
+    body = {"type": "stub", "name": "Amal", "phone": new_phone()}
+    for api in (tenant.client(), other_tenant.client()):
+        assert api.post("/customers", json=body).status_code == 201
+    for api in (tenant.client(), other_tenant.client()):
+        answer = api.post("/customers", json=body)
+        assert (answer.status_code, slug(answer)) == (409, "phone-taken")

@@ -64,6 +64,14 @@ def test_files_exist(page: Path) -> None:
         assert any((place / name).exists() for place in places), name
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_tests_exist(page: Path) -> None:
+    """A page that names a proof names one that runs: `tests/folder/test_file.py::test_name`."""
+    for file, name in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page.read_text()):
+        source = (ROOT / file).read_text()
+        assert not name or re.search(rf"^(async )?def {name}\(", source, re.MULTILINE), (file, name)
+
+
 @needs_shell
 def test_integrators_commands(server: Server, tenant: TestTenant, tmp_path: Path) -> None:
     tenant.client().post("/customers", json={"type": "guest"})  # so that there is a second page

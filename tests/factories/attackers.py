@@ -201,7 +201,9 @@ class Attacker:
         self.reseal(ids, with_head=True, with_tags=self.random.random() < 0.7)
         return "changed and recomputed"
 
-    def reseal(self, ids: list[UUID], *, with_head: bool, with_tags: bool = True) -> None:
+    def reseal(
+        self, ids: list[UUID], *, with_head: bool, with_tags: bool = True, since: int = 1
+    ) -> None:
         old = self.rows("org_audit_seals")
         events = {row["id"]: row for row in self.rows("org_events")}
         self.connection.execute(
@@ -212,7 +214,7 @@ class Attacker:
             like = old[min(position, len(old)) - 1]
             event = {name: events[event_id][name] for name in SEALED_COLUMNS}
             digest = seal_digest(digest, position, 1, like["sealed_at"], event)
-            tag = seal_tag(key, digest) if with_tags else like["tag"]
+            tag = seal_tag(key, digest) if with_tags and position >= since else like["tag"]
             self.do(
                 "insert into org_audit_seals values (%s, %s, %s, %s, %s, %s, %s, %s)",
                 self.tenant_id, event_id, position, FORMAT, digest, 1, tag, like["sealed_at"],

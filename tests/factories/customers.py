@@ -1,6 +1,8 @@
 """Customers through the API, with phones that no other test uses."""
 
 import itertools
+import random
+import string
 from typing import Any
 
 import httpx
@@ -26,3 +28,9 @@ def create_guest(client: httpx.Client, **fields: Any) -> dict[str, Any]:
     assert answer.status_code == 201, answer.text
     created: dict[str, Any] = answer.json()
     return created
+
+
+def new_name() -> str:
+    """Two words that no other customer has, so that nobody is taken for a duplicate."""
+    letters = "".join(random.choices(string.ascii_lowercase, k=14))  # noqa: S311 - no secret
+    return f"{letters[:7]} {letters[7:]}".title()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import httpx
 import uvicorn
+from litestar.types import ASGIApp
 
 from crm_saas.app import create_app
 from crm_saas.kit.http import SERVER_OPTIONS
@@ -29,11 +30,14 @@ class Server:
 
 
 @contextmanager
-def run_server(settings: Settings, *, with_worker: bool = False) -> Iterator[Server]:
+def run_server(
+    settings: Settings, *, with_worker: bool = False, application: ASGIApp | None = None
+) -> Iterator[Server]:
+    """The product's own application, unless the test brings one."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
-        create_app(settings, with_worker=with_worker),
+        application or create_app(settings, with_worker=with_worker),
         timeout_graceful_shutdown=5,
         **SERVER_OPTIONS,
     )

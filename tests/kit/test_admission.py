@@ -8,9 +8,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import httpx
+import psycopg
 import pytest
 
 from crm_saas.kit.admission import Admission
+from crm_saas.kit.db import STREAMS_MAX
 from crm_saas.kit.errors import Overloaded
 from crm_saas.kit.settings import Settings
 from factories.database import as_role
@@ -103,6 +105,25 @@ def test_one_tenant_has_half_of_the_connections(settings: Settings) -> None:
                 waiting = pool.submit(me, three)
                 assert waiting.result(WAIT_SECONDS_MAX).status_code == 503  # all four are taken
         assert me(one).status_code == 200
+
+
+def test_a_process_streams_four_exports(
+    settings: Settings, owner_connection: psycopg.Connection
+) -> None:
+    """They stand still before their first row; a fifth is refused, and other requests are not."""
+    with (
+        serving(settings, pool_timeout_seconds=0.5) as (_, [one, two, _three]),
+        ThreadPoolExecutor(STREAMS_MAX) as pool,
+    ):
+        api = one.client("owner")
+        with owner_connection.transaction():
+            owner_connection.execute("lock table org_customers_mst in access exclusive mode")
+            held = [pool.submit(api.get, "/customers/export") for _ in range(STREAMS_MAX)]
+            _wait_until_blocked(settings, STREAMS_MAX)
+            refused = api.get("/customers/export")
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+            assert me(two).status_code == 200
+        assert [_status(answer) for answer in held] == [200] * STREAMS_MAX
 
 
 @pytest.mark.anyio

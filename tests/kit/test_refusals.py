@@ -312,3 +312,33 @@ def test_a_keys_end_is_a_time_to_come(api: httpx.Client, expires_at: str) -> Non
     body = {"name": "till", "role": "pos", "expiresAt": expires_at}
     problem = refused(api.post("/keys", json=body), 422)
     assert [error["field"] for error in problem["errors"]] == ["expiresAt"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("claimPhone", 1), ("claimPhone", "true"), ("dateOfBirth", "null"), ("teamId", "null")],
+)
+def test_types_are_taken_as_the_document_has_them(
+    api: httpx.Client, name: str, value: object
+) -> None:
+    """Not 1 for true, and the word null is not null."""
+    problem = refused(api.patch(f"/customers/{new_id()}", json={name: value}), 422)
+    assert [error["field"] for error in problem["errors"]] == [name]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "/customers?teamId=null",
+        "/customers?dateOfBirth=NULL",
+        "/audit?from=null",
+        "/audit?kind=null",
+    ],
+)
+def test_a_filter_of_null_is_not_no_filter(api: httpx.Client, query: str) -> None:
+    problem = refused(api.get(query), 422)
+    assert [error["field"] for error in problem["errors"]] == [query.split("?")[1].split("=")[0]]
+
+
+def test_somebody_may_be_called_null(api: httpx.Client) -> None:
+    assert api.get("/customers", params={"name": "Null", "search": "null"}).status_code == 200

@@ -1,11 +1,20 @@
 from uuid import UUID
 
+import httpx
 import pytest
 from twilio.request_validator import RequestValidator
 
 from crm_saas.kit.settings import Settings
-from crm_saas.otp.callbacks import callback_url, delivery_state, is_from_twilio, sending_of
+from crm_saas.otp.callbacks import (
+    PATH,
+    callback_url,
+    delivery_state,
+    is_from_twilio,
+    sending_of,
+)
 from crm_saas.otp.queries import Sending
+from crm_saas.otp.routes import _FORM_FIELDS_MAX
+from factories.servers import Server
 
 TOKEN = "auth-token"
 SETTINGS = Settings(public_url="https://crm.example.com", twilio_auth_token=TOKEN)
@@ -81,3 +90,10 @@ def test_a_query_of_another_form_names_nothing(query: str) -> None:
 )
 def test_twilios_words_are_ours(form: dict[str, str], state: str | None) -> None:
     assert delivery_state(form) == state
+
+
+def test_a_form_has_bounds(server: Server) -> None:
+    url = f"{server.url}{PATH}"
+    fields = {f"field{number}": "x" for number in range(_FORM_FIELDS_MAX)}
+    assert httpx.post(url, data=fields).status_code == 403  # read, and not signed
+    assert httpx.post(url, data=fields | {"more": "x"}).status_code == 400

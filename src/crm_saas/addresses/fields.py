@@ -11,6 +11,7 @@ from crm_saas.kit.context import Tenant
 from crm_saas.kit.errors import FieldError
 from crm_saas.kit.problems import invalid_input
 from crm_saas.kit.schemas import provided
+from crm_saas.kit.texts import tidy_line
 
 DECIMALS_MAX = 30
 _DEGREES_MAX = {"latitude": 90, "longitude": 180}
@@ -72,7 +73,7 @@ def _read(field: str, value: Any) -> Any:
         case "delivery_notes", str():
             return unicodedata.normalize("NFC", value.strip()) or None
         case _, str():
-            return unicodedata.normalize("NFC", " ".join(value.split())) or None
+            return tidy_line(value) or None
     return value
 
 

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from crm_saas.addresses.models import Address
 from crm_saas.kit.schemas import Struct
+from crm_saas.kit.texts import READABLE
 
 AddressType = Literal["home", "work", "other"]
 VerificationStatus = Literal["pending", "verified", "rejected"]
@@ -16,9 +17,9 @@ Decision = Literal["verified", "rejected"]
 
 BULK_ITEMS_MAX = 200
 
-Short = Annotated[str, Meta(max_length=40)]
-Line = Annotated[str, Meta(max_length=200)]
-Notes = Annotated[str, Meta(max_length=1000)]
+Short = Annotated[str, Meta(max_length=40, pattern=READABLE)]
+Line = Annotated[str, Meta(max_length=200, pattern=READABLE)]
+Notes = Annotated[str, Meta(max_length=1000, pattern=READABLE)]
 CountryText = Annotated[
     str, Meta(min_length=2, max_length=2, description="ISO 3166-1 alpha-2.", examples=["OM"])
 ]
@@ -130,7 +131,7 @@ class Verify(Struct):
 class Reject(Struct):
     """The notes say what is wrong with the address."""
 
-    notes: Annotated[str, Meta(min_length=1, max_length=1000)]
+    notes: Annotated[str, Meta(min_length=1, max_length=1000, pattern=READABLE)]
 
 
 class BulkItem(Struct):

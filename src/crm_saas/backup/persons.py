@@ -8,7 +8,7 @@ from psycopg import AsyncCursor
 
 from crm_saas.backup.archive import Archive
 from crm_saas.backup.tables import driver_cursor
-from crm_saas.customers.phone_claims import person_hash
+from crm_saas.customers.persons import phone_hashes
 from crm_saas.kit.crypto import KeyRing
 from crm_saas.kit.db import Database
 from crm_saas.kit.ids import new_id
@@ -25,12 +25,12 @@ async def make_persons(database: Database, ring: KeyRing, archive: Archive) -> N
     for phones in _batches(archive):
         async with database.transaction(None) as session:
             cursor = await driver_cursor(session)
-            await cursor.execute(
-                """
-                select person_of_phone(wanted.hash, wanted.id)
-                from unnest(%s::bytea[], %s::uuid[]) as wanted (hash, id)
-                """,
-                [[person_hash(ring, phone) for phone in phones], [new_id() for _ in phones]],
+            await cursor.executemany(
+                "select person_of_phone(%s::bytea[], %s::bigint[], %s)",
+                [
+                    [list(hashes.values()), list(hashes), new_id()]
+                    for hashes in (phone_hashes(ring, phone) for phone in phones)
+                ],
             )
 
 
@@ -40,6 +40,7 @@ async def link_persons(cursor: AsyncCursor[Any], ring: KeyRing, archive: Archive
         "create temporary table persons (phone text primary key, id uuid) on commit drop"
     )
     for phones in _batches(archive):
+        hashed = [(p, h) for p in phones for h in phone_hashes(ring, p).values()]
         await cursor.execute(
             """
             insert into persons
@@ -48,7 +49,7 @@ async def link_persons(cursor: AsyncCursor[Any], ring: KeyRing, archive: Archive
             join sys_customers_mst p on p.phone_hash = wanted.hash
             on conflict do nothing
             """,
-            [phones, [person_hash(ring, phone) for phone in phones]],
+            [[phone for phone, _ in hashed], [digest for _, digest in hashed]],
         )
     await cursor.execute(
         """

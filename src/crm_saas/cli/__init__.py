@@ -10,7 +10,7 @@ import click
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
-from crm_saas.cli import audit, backups, deploying, keys, processes, staff
+from crm_saas.cli import audit, backups, deploying, jobs, keys, processes, staff
 from crm_saas.kit.embedded import EmbeddedPostgresError
 from crm_saas.kit.errors import Problem
 from crm_saas.kit.guard import UnsafeDatabase
@@ -48,6 +48,7 @@ for command in (
     keys.keys,
     staff.staff,
     audit.audit,
+    jobs.jobs,
     deploying.new_master_key,
     deploying.print_openapi,
     deploying.compose_environment,

@@ -1,4 +1,4 @@
-"""API keys: create, list, rotate and revoke."""
+"""API keys: create, list, rotate and revoke; the master keys: rotate."""
 
 from datetime import datetime
 from typing import Any
@@ -7,7 +7,7 @@ import click
 
 from crm_saas import operator
 from crm_saas.access.roles import ROLES
-from crm_saas.cli.shared import as_json, run, show
+from crm_saas.cli.shared import as_json, load_settings, run, show
 
 
 @click.group()
@@ -86,3 +86,28 @@ def revoke_key(key_id: Any, tenant: str, json_output: bool) -> None:
     """Refuse a key from the next request on."""
     key = run(lambda settings: operator.revoke_key(settings, tenant=tenant, key_id=key_id))
     show(key, f"The key {key.hint} is revoked.", json_output=json_output)
+
+
+@keys.command("rotate-master")
+@as_json
+def rotate_master(json_output: bool) -> None:
+    """Move what is stored to the newest key of CRM_MASTER_KEYS, and say which ones may go."""
+    from crm_saas.rotation import rotate_master as rotate
+
+    done = rotate(load_settings(), lambda what, rows: click.echo(f"… {what}: {rows:,}", err=True))
+    if json_output:
+        show(done, "", json_output=True)
+        return
+    for what, rows in done.moved.items():
+        click.echo(f"{rows:>10,}  {what}")
+    click.echo(f"The newest key is {done.newest}.")
+    for key in done.missing_keys:
+        click.echo(f"Key {key.version} is missing: {', '.join(key.needed_by)} need it.")
+    for key in done.old_keys:
+        if key.needed_by:
+            click.echo(f"Keep key {key.version}: {', '.join(key.needed_by)} need it. Run it again.")
+        else:
+            click.echo(
+                f"Key {key.version} may be dropped. Codes sent in the five minutes before have to "
+                "be asked for again, and the day's budgets of codes begin anew."
+            )

@@ -15,6 +15,7 @@ from crm_saas.kit.money import Money, minor_units
 from crm_saas.kit.phones import parse_phone
 from crm_saas.kit.problems import invalid_input
 from crm_saas.kit.schemas import provided
+from crm_saas.kit.texts import tidy_line
 
 DEFAULT_STAGES = ("prospect", "lead", "waiting", "reserved", "owner")
 _NAMES = ("name", "name2", "first_name", "last_name", "display_name", "company_name")
@@ -57,14 +58,14 @@ def _read(tenant: Tenant, field: str, value: Any) -> dict[str, Any]:
             return {field: _stage(tenant, value)}
         case name if name in _NAMES and value is not None:
             return {field: read_name(value)}
+        case "honorific" | "industry" if value is not None:
+            return {field: tidy_line(value)}
     return {field: value}
 
 
 def read_name(value: str) -> str:
     """As it is stored. Raises ValueError."""
-    name = unicodedata.normalize("NFC", " ".join(value.split()))
-    if any(unicodedata.category(c) == "Cc" for c in name):
-        raise ValueError("must not contain control characters")
+    name = tidy_line(value)
     if not any(unicodedata.category(c)[0] in "LNSM" for c in name):
         raise ValueError("must contain at least one letter")
     return name

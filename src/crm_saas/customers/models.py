@@ -30,6 +30,9 @@ class Person(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     phone_hash: Mapped[bytes] = mapped_column(unique=True)
+    key_version: Mapped[int | None] = mapped_column(BigInteger, index=True)
+    """Of the master key that the hash is made with; null, from before that was written down, is
+    the oldest."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

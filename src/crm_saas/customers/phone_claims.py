@@ -5,14 +5,19 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import ARRAY, BigInteger, LargeBinary, bindparam, select, text
 
 from crm_saas.customers.identifiers import Holder, drop_claims
 from crm_saas.customers.models import Customer
+from crm_saas.customers.persons import phone_hashes
 from crm_saas.kit.context import Context
-from crm_saas.kit.crypto import KeyRing, keyed_hash
+from crm_saas.kit.crypto import KeyRing
 from crm_saas.kit.events import record
 from crm_saas.kit.ids import new_id
+
+_PERSON_OF_PHONE = text("select person_of_phone(:hashes, :versions, :new_id)").bindparams(
+    bindparam("hashes", type_=ARRAY(LargeBinary)), bindparam("versions", type_=ARRAY(BigInteger))
+)
 
 
 @dataclass(frozen=True)
@@ -23,21 +28,17 @@ class VerifiedPhone:
     person_id: UUID
 
 
-def person_hash(ring: KeyRing, phone: str) -> bytes:
-    """What a person is found by, over the whole platform."""
-    return keyed_hash(ring.lookup_key("person"), phone.encode())
-
-
 async def link_person(context: Context, phone: str) -> VerifiedPhone:
     """Finds or makes the person in a transaction of its own (DESIGN 8.5), and tells nobody.
 
     The id never leaves the database's side of the API, and the statement takes the same course
     whether or not another tenant knows the phone.
     """
-    phone_hash = person_hash(KeyRing.from_settings(context.settings), phone)
+    hashes = phone_hashes(KeyRing.from_settings(context.settings), phone)
     async with context.aside() as session:
         person_id: UUID = await session.scalar(
-            text("select person_of_phone(:hash, :new_id)"), {"hash": phone_hash, "new_id": new_id()}
+            _PERSON_OF_PHONE,
+            {"hashes": list(hashes.values()), "versions": list(hashes), "new_id": new_id()},
         )
     return VerifiedPhone(phone, person_id)
 

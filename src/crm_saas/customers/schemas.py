@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from crm_saas.kit.money import Money
 from crm_saas.kit.schemas import END, EmailText, LongText, Name, PhoneText, Struct, Text
+from crm_saas.kit.texts import READABLE
 
 ProfileStatus = Literal["guest", "stub", "full"]
 Status = Literal["active", "inactive", "blocked", "merged", "erased"]
@@ -27,7 +28,7 @@ class CustomerFields(Struct):
     first_name: Text | UnsetType | None = UNSET
     last_name: Text | UnsetType | None = UNSET
     display_name: Name | UnsetType | None = UNSET
-    honorific: Annotated[str, Meta(max_length=40)] | UnsetType | None = UNSET
+    honorific: Annotated[str, Meta(max_length=40, pattern=READABLE)] | UnsetType | None = UNSET
     date_of_birth: date | UnsetType | None = UNSET
     avatar_url: HttpsUrl | UnsetType | None = UNSET
     locale: Locale | UnsetType | None = UNSET
@@ -134,8 +135,8 @@ class Statistics(Struct):
 class VerifyIdentity(Struct):
     """`how`: what was looked at, such as `passport` or `national id`."""
 
-    how: Annotated[str, Meta(min_length=2, max_length=100)]
+    how: Annotated[str, Meta(min_length=2, max_length=100, pattern=READABLE)]
 
 
 class BlockCustomer(Struct):
-    reason: Annotated[str, Meta(min_length=1, max_length=500)]
+    reason: Annotated[str, Meta(min_length=1, max_length=500, pattern=READABLE)]

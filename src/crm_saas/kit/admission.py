@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from crm_saas.kit.errors import Overloaded
 from crm_saas.kit.settings import Settings
 
+SHARES = 2
+
 
 @dataclass
 class _Part:
@@ -25,8 +27,8 @@ class _Part:
 class Admission:
     def __init__(self, settings: Settings) -> None:
         self._in_flight_max = settings.requests_in_flight_max
-        self._part_max = settings.requests_in_flight_max // 2
-        self._connections_max = max(1, settings.pool_size // 2)
+        self._part_max = settings.requests_in_flight_max // SHARES
+        self._connections_max = max(1, settings.pool_size // SHARES)
         self._wait_seconds = settings.pool_timeout_seconds
         self._in_flight = 0
         # Bounded by the requests in flight: whoever holds nothing has no entry.

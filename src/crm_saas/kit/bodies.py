@@ -7,6 +7,7 @@ import re
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+import msgspec
 from litestar.datastructures import Headers
 from litestar.types import Receive, Scope
 
@@ -17,6 +18,8 @@ from crm_saas.kit.errors import (
     TooSlow,
     UnsupportedMediaType,
 )
+from crm_saas.kit.explain import explain_bytes
+from crm_saas.kit.problems import invalid_input
 
 DEPTH_MAX = 32
 SECONDS_MAX = 30
@@ -26,6 +29,16 @@ _INNERMOST = re.compile(rb"\[\]|\{\}")
 # What JSON allows and neither text in UTF-8 nor the database can hold.
 _MAY_BE_UNFIT = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|[eE]\+?\d{3}|\d{309}")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
+
+# What a proxy before us may read differently when it comes twice.
+_ONCE = ("authorization", "x-tenant", "host", "content-type", "idempotency-key")
+
+
+def check_headers(headers: Headers) -> None:
+    """Raises MalformedRequest for a header that comes twice and means one thing."""
+    for name in _ONCE:
+        if len(headers.getall(name, [])) > 1:
+            raise MalformedRequest(f"Send the header {name.title()} once.")
 
 
 async def read_body(receive: Receive, headers: Headers, bytes_max: int) -> bytes:
@@ -64,7 +77,8 @@ def check_body(body: bytes, headers: Headers, scope: Scope) -> None:
         return
     if scope["route_handler"].opt.get("form"):
         return
-    if "data" not in scope["route_handler"].parsed_fn_signature.parameters and body != b"{}":
+    data = scope["route_handler"].parsed_fn_signature.parameters.get("data")
+    if data is None and body != b"{}":
         raise InvalidInput("This request takes no body; send it without one.")
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
@@ -78,6 +92,20 @@ def check_body(body: bytes, headers: Headers, scope: Scope) -> None:
     value = _refuse_repeated(body)
     if _MAY_BE_UNFIT.search(body) and (unfit := _find_unfit(value, "")):
         raise InvalidInput.of(*unfit)
+    if data is not None:
+        _check_types(body, data.annotation)
+
+
+def _check_types(body: bytes, kind: Any) -> None:
+    """As the document has them: the framework would take 0 for false and "null" for null."""
+    if body.strip() == b"null":
+        raise InvalidInput("The body must be a JSON object, not null.")
+    try:
+        msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise invalid_input(explain_bytes(body, kind)) from error
+    except msgspec.DecodeError:
+        return  # refused as malformed by the route's own decoder
 
 
 def _is_deep(body: bytes) -> bool:

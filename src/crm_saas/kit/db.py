@@ -12,10 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.types import Uuid
 
 from crm_saas.kit import metrics, tracing
+from crm_saas.kit.lending import bound_loans
 from crm_saas.kit.pools import counted_pool
 from crm_saas.kit.settings import Role, Settings
 
+_STREAM_SECONDS_MAX = 3600
+
 Pool = Literal["requests", "asides", "batches", "streams"]
+ASIDES_MAX = BATCHES_MAX = STREAMS_MAX = 4
 
 
 class Scope(NamedTuple):
@@ -52,18 +56,26 @@ class Database:
     `requests`; `asides`, short transactions beside a request; `batches`, the rows of a till that
     was offline, which must not hold up anybody's one-time code; `streams`, exports that may take
     as long as their reader does.
+
+    No connection is lent for longer than `loan_seconds_max`, or an hour to a stream.
     """
 
-    def __init__(self, settings: Settings, role: Role = "crm_app") -> None:
+    def __init__(
+        self, settings: Settings, role: Role = "crm_app", *, loan_seconds_max: float = 900
+    ) -> None:
         self.settings = settings
         self.role = role
         sizes: dict[Pool, int] = {
             "requests": settings.pool_size,
-            "asides": 4,
-            "batches": 4,
-            "streams": 4,
+            "asides": ASIDES_MAX,
+            "batches": BATCHES_MAX,
+            "streams": STREAMS_MAX,
         }
         self._engines = {pool: _engine(settings, role, pool, size) for pool, size in sizes.items()}
+        for pool, engine in self._engines.items():
+            seconds_max = _STREAM_SECONDS_MAX if pool == "streams" else loan_seconds_max
+            # A request on a connection that died is run again by the middleware; the others ask.
+            bound_loans(engine, seconds_max=seconds_max, ping=pool != "requests")
         self._sizes = sizes
         for pool, size in sizes.items():
             metrics.POOL_SIZE.labels(role, pool).inc(size)
@@ -98,8 +110,6 @@ def _engine(settings: Settings, role: Role, pool: Pool, pool_size: int) -> Async
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=settings.pool_timeout_seconds,
-        # A request on a connection that died is run again by the middleware; the others ask first.
-        pool_pre_ping=pool != "requests",
         pool_recycle=1800,
         hide_parameters=True,  # they are personal data, and errors end up in logs
         connect_args={

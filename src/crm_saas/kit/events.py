@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from crm_saas.kit.ids import new_id
 from crm_saas.kit.models import Base, TenantOwned
 
 VERSION = 1
+_DIGITS_MAX = 10**16  # from here on floats are written with an exponent
 
 
 class Event(TenantOwned, Base):
@@ -102,9 +104,27 @@ async def record(
 
 
 def commitment(salt: bytes, before: dict[str, Any] | None, after: dict[str, Any] | None) -> bytes:
-    """SHA-256 over the salt and the canonical JSON (sorted keys) of both values."""
-    content = msgspec.json.encode([before, after], order="sorted")
+    """SHA-256 over the salt and the canonical JSON (sorted keys) of both values.
+
+    Raises OverflowError for numbers that no verb records.
+    """
+    content = msgspec.json.encode([_canonical(before), _canonical(after)], order="sorted")
     return hashlib.sha256(salt + content).digest()
+
+
+def _canonical(value: Any) -> Any:
+    """The same for what was recorded and for what jsonb gives back: 1e17 comes back as an integer
+    of all its digits, and -0.0 as 0.0."""
+    match value:
+        case dict():
+            return {name: _canonical(item) for name, item in value.items()}
+        case list():
+            return [_canonical(item) for item in value]
+        case float():
+            return value + 0.0
+        case int() if abs(value) >= _DIGITS_MAX:
+            return float(value) if Decimal(repr(float(value))) == value else value
+    return value
 
 
 def plain(values: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -21,9 +21,11 @@ def explain_body(request: Request[Any, Any, Any]) -> list[FieldError]:
     handler = request.scope["route_handler"]
     parameter = handler.parsed_fn_signature.parameters.get("data")
     body: bytes = request.scope.get("state", {}).get("body", b"")
-    if parameter is None:
-        return []
-    kind = parameter.annotation
+    return explain_bytes(body, parameter.annotation) if parameter is not None else []
+
+
+def explain_bytes(body: bytes, kind: Any) -> list[FieldError]:
+    """What keeps a body from being of this kind."""
     if not body.strip():
         missing = explain_struct({}, kind) if isinstance(kind, type) else []
         return missing or [FieldError("", "This request needs a body; send JSON.", "required")]

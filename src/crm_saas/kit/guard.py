@@ -1,8 +1,20 @@
 """Refuses to serve with a database role that could get past the policies (DESIGN 2.1)."""
 
+import asyncio
+import logging
+import time
+
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from crm_saas.kit.db import Database
+from crm_saas.kit.failures import database_reason
+
+log = logging.getLogger(__name__)
+
+WAIT_SECONDS_MAX = 300
+RETRY_SECONDS = 1
 
 _HARMS = text(
     """
@@ -48,3 +60,21 @@ async def refuse_unsafe_role(database: Database) -> None:
             f"Row-level security is off or not forced on {', '.join(unguarded)}. "
             "Run `crm-saas migrate`, then `crm-saas doctor`."
         )
+
+
+async def await_safe_role(database: Database) -> None:
+    """`refuse_unsafe_role`, as soon as the database can be asked.
+
+    A process that replaces a dead one may start while the database is away. If it gave up then,
+    uvicorn would take the application for broken and stop its other processes too.
+    """
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    while True:
+        try:
+            await refuse_unsafe_role(database)
+            return
+        except (DBAPIError, PoolTimeout) as error:
+            if time.monotonic() > deadline:
+                raise
+            log.warning("cannot serve yet, waiting for the database: %s", database_reason(error))
+            await asyncio.sleep(RETRY_SECONDS)

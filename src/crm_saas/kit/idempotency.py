@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Index, UniqueConstraint, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -17,6 +18,7 @@ from crm_saas.kit.crypto import KeyRing, decrypt, encrypt
 from crm_saas.kit.errors import InvalidInput, Problem
 from crm_saas.kit.ids import new_id
 from crm_saas.kit.models import Base, TenantOwned
+from crm_saas.kit.sealed import SealedColumn
 
 KEY_LENGTH_MAX = 255
 _KEPT_HEADERS = frozenset({b"content-type", b"etag", b"location"})
@@ -47,6 +49,14 @@ class StoredAnswer(TenantOwned, Base):
     headers: Mapped[dict[str, Any]]
     body: Mapped[bytes]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+SEALED = SealedColumn(
+    table="org_idempotency_keys",
+    column="body",
+    key=("tenant_org_id", "id"),
+    place=lambda row: _place(row["tenant_org_id"], row["id"]),
+)
 
 
 async def claim(context: Context, *, route: str, key: str, body: bytes) -> StoredAnswer | None:
@@ -109,13 +119,13 @@ async def store(
         },
         body=b"",
     )
-    answer.body = encrypt(_ring(context), body, aad=_place(answer))
+    answer.body = encrypt(_ring(context), body, aad=_place(answer.tenant_org_id, answer.id))
     context.session.add(answer)
     await context.session.flush()
 
 
 def stored_body(context: Context, answer: StoredAnswer) -> bytes:
-    return decrypt(_ring(context), answer.body, aad=_place(answer))
+    return decrypt(_ring(context), answer.body, aad=_place(answer.tenant_org_id, answer.id))
 
 
 def _principal(context: Context) -> str:
@@ -130,5 +140,5 @@ def _ring(context: Context) -> KeyRing:
     return KeyRing.from_settings(context.settings)
 
 
-def _place(answer: StoredAnswer) -> bytes:
-    return b"org_idempotency_keys.body" + answer.tenant_org_id.bytes + answer.id.bytes
+def _place(tenant_id: UUID, answer_id: UUID) -> bytes:
+    return b"org_idempotency_keys.body" + tenant_id.bytes + answer_id.bytes

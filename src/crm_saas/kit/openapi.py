@@ -22,6 +22,7 @@ from crm_saas.kit.idempotency import (
     IdempotencyKeyInFlight,
     IdempotencyKeyReused,
 )
+from crm_saas.kit.openapi_links import Names, add_links
 from crm_saas.kit.openapi_schemas import component_schemas, query_parameters, tidy, without_null
 from crm_saas.kit.problems import PROBLEM_BASE, PROBLEM_MEDIA_TYPE
 from crm_saas.kit.reference_page import DocumentPlugin, PagePlugin, reference_router
@@ -102,9 +103,10 @@ def openapi_config(
     tags: Mapping[str, Tag],
     bodies: Mapping[str, object],
     answers: Mapping[str, object],
+    names: Names,
 ) -> OpenAPIConfig:
     """`tags` by slice; examples: `bodies` by operation id, the handler's name, and `answers` by
-    the name of the schema, or by the media type of what has none.
+    the name of the schema, or by the media type of what has none; `names`: see openapi_links.py.
     """
     handlers: dict[str, HTTPRouteHandler] = {}
 
@@ -124,7 +126,7 @@ def openapi_config(
         openapi_router=reference_router(),
         render_plugins=[PagePlugin(title), DocumentPlugin()],
     )
-    config.finish = _Finish(handlers, tags, bodies, answers)
+    config.finish = _Finish(handlers, tags, bodies, answers, names)
     return config
 
 
@@ -136,6 +138,7 @@ class _Finish:
     tags: Mapping[str, Tag]
     bodies: Mapping[str, object]
     answers: Mapping[str, object]
+    names: Names
 
     def __call__(self, document: Json) -> Json:
         components = document["components"]
@@ -149,6 +152,7 @@ class _Finish:
                     self._finish_operation(path, method, item[method])
                     if "412" in item[method]["responses"]:
                         _add_version(document["paths"], path, item[method])
+        add_links(document, self.names)
         return document
 
     def _finish_operation(self, path: str, method: str, operation: Json) -> None:

@@ -45,8 +45,10 @@ PROBLEM_BASE = "https://crm-saas.dev/problems/"
 
 # SQLSTATEs after which the same request, sent again, may well succeed.
 RETRYABLE = frozenset({"40001", "40P01"})
-_BUSY = frozenset({"55P03", "57014", "53300", "53400", "25P03"})
-_GONE = ("08", "57P")
+_BUSY = frozenset({"55P03", "57014", "25P03"})
+# Connections; what an administrator ended; disk, memory and connections used up; the disk's errors.
+_GONE = ("08", "57P", "53", "58")
+_DISK_FULL = "53100"
 _OUR_FAULT = "It was not your request's fault, nothing was saved, and we can see it."
 
 
@@ -129,6 +131,12 @@ def database_problem(error: DBAPIError | psycopg.Error) -> Problem:
     """
     cause = error.orig if isinstance(error, DBAPIError) else error
     state: str = getattr(cause, "sqlstate", None) or ""
+    if state == _DISK_FULL:
+        return Unavailable(
+            "The database has no room left. Nothing was saved, and what is there can be read; "
+            "try again once the operator has made room.",
+            retry_after_seconds=30,
+        )
     invalidated = isinstance(error, DBAPIError) and error.connection_invalidated
     if invalidated or state.startswith(_GONE) or state in _BUSY | RETRYABLE:
         return Unavailable()

@@ -1,8 +1,8 @@
 """Query parameters: typed, and refused when misspelt instead of ignored."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -15,7 +15,7 @@ from crm_saas.kit.problems import invalid_input
 from crm_saas.kit.wording import plain
 
 T = TypeVar("T", bound=msgspec.Struct)
-_NAMES = "query_names"
+_KINDS = "query_kinds"
 
 
 def declare_queries(app: Litestar) -> None:
@@ -23,19 +23,25 @@ def declare_queries(app: Litestar) -> None:
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for handler, parameters in route.route_handler_map.values():
-                own = {parameter.field_alias for parameter in parameters.expected_query_params}
-                struct = handler.opt.get("query")
-                handler.opt[_NAMES] = own.union(struct.__struct_encode_fields__ if struct else ())
+                declared = handler.parsed_fn_signature.parameters
+                kinds = {
+                    parameter.field_alias: declared[parameter.field_name].annotation
+                    for parameter in parameters.expected_query_params
+                }
+                if (struct := handler.opt.get("query")) is not None:
+                    kinds |= {f.encode_name: f.type for f in msgspec.structs.fields(struct)}
+                handler.opt[_KINDS] = kinds
 
 
 def check_query(scope: Scope) -> None:
-    """Raises InvalidInput with one entry for each parameter that is unknown or given twice."""
+    """Raises InvalidInput with one entry for each parameter that is unknown, twice or null."""
     options = scope["route_handler"].opt
     if not scope["query_string"] or options.get("form"):  # a provider's callback signs its query
         return
-    known: Collection[str] = options.get(_NAMES, ())
+    known: Mapping[str, Any] = options.get(_KINDS, {})
     query = scope["query_string"].decode("latin-1")
-    given = [name for name, _ in parse_qsl(query, keep_blank_values=True)]
+    pairs = parse_qsl(query, keep_blank_values=True)
+    given = [name for name, _ in pairs]
     errors = [
         FieldError(name[:100], "is not a parameter of this route", "unknown")
         for name in dict.fromkeys(given)
@@ -44,8 +50,33 @@ def check_query(scope: Scope) -> None:
     errors += [
         FieldError(name, "may be given once", "repeated") for name in known if given.count(name) > 1
     ]
+    errors += [
+        FieldError(name, message)
+        for name, value in pairs
+        if name in known and (message := _misread(value, known[name]))
+    ]
     if errors:
         raise invalid_input(errors)
+
+
+def _misread(text: str, kind: Any) -> str | None:
+    """What is wrong with a text that the framework would take for something else.
+
+    The word null would be no filter at all, and answer everything; a number would be a time.
+    """
+    if _may_be(kind, str):
+        return None
+    if any(_may_be(kind, number) for number in (bool, int, float)):
+        return "must have a value, or be left out" if text.lower() == "null" else None
+    try:
+        msgspec.convert(text, kind)
+    except msgspec.ValidationError as error:
+        return plain(str(error).partition(" - at ")[0], kind).removesuffix(" or null")
+    return None
+
+
+def _may_be(kind: Any, wanted: type) -> bool:
+    return kind is wanted or any(_may_be(part, wanted) for part in get_args(kind))
 
 
 def read_query(request: Request[Any, Any, Any], kind: type[T]) -> T:

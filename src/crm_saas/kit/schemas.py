@@ -5,6 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from crm_saas.kit.texts import READABLE
+
 
 class Struct(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """A body of the API: camelCase on the wire, unknown fields refused."""
@@ -13,9 +15,10 @@ class Struct(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only
 # The end of a pattern: `$` alone lets a line feed follow in Python, and msgspec searches with it.
 END = r"(?!\n)$"
 
-Name = Annotated[str, Meta(min_length=1, max_length=200)]
-Text = Annotated[str, Meta(max_length=200)]
-LongText = Annotated[str, Meta(max_length=5000)]
+# What people read later has READABLE (kit/texts.py).
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=READABLE)]
+Text = Annotated[str, Meta(max_length=200, pattern=READABLE)]
+LongText = Annotated[str, Meta(max_length=5000, pattern=READABLE)]
 PhoneText = Annotated[str, Meta(min_length=1, max_length=40, examples=["+96890123456"])]
 EmailText = Annotated[str, Meta(min_length=3, max_length=254, examples=["amal@example.com"])]
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
+from crm_saas.kit.texts import UNREADABLE
+
 _TYPES = {
     "str": "text",
     "int": "a whole number",
@@ -26,6 +28,8 @@ _LENGTH = re.compile(r"Expected `(\w+)` of length (>=|<=|==) (\d+)")
 _RANGE = re.compile(r"Expected `(?:int|float)` (>=|<=|>|<) (\S+)")
 _PATTERN = re.compile(r"Expected `str` matching regex (.+)")
 _TYPE = re.compile(r"Expected `([\w| ]+)`")
+# What tells READABLE from other patterns, however msgspec escapes it.
+_TURNING = "u202a-"
 _BOUNDS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than", "==": "exactly"}
 
 
@@ -44,6 +48,8 @@ def plain(text: str, kind: Any) -> str:
     if found := _RANGE.match(text):
         return f"must be {_BOUNDS[found[1]]} {found[2].removesuffix('.0')}"
     if found := _PATTERN.match(text):
+        if _TURNING in found[1]:
+            return UNREADABLE
         return f"must have the form {found[1]}"
     if found := _TYPE.match(text):
         names = [_TYPES.get(name, name) for name in found[1].split(" | ")]

@@ -10,6 +10,7 @@ from msgspec import Meta
 from crm_saas.customers.schemas import CustomerView
 from crm_saas.customers.similarity import Kind
 from crm_saas.kit.schemas import Struct
+from crm_saas.kit.texts import READABLE
 from crm_saas.merges.fields import Choices, Side
 
 
@@ -20,7 +21,7 @@ class PreviewMerge(Struct):
 
 
 class MergeCustomers(PreviewMerge):
-    reason: Annotated[str, Meta(max_length=500)] | None = None
+    reason: Annotated[str, Meta(max_length=500, pattern=READABLE)] | None = None
 
 
 class Clash(Struct):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from crm_saas.kit.crypto import KeyRing, keyed_hash
+from crm_saas.kit.sealed import SealedColumn
 from crm_saas.kit.settings import Settings
 
 
@@ -34,3 +35,12 @@ class OtpKeys:
 def phone_aad(tenant_id: UUID, phone_hash: bytes) -> bytes:
     """Where a sealed phone belongs: copied to another tenant's row it does not open."""
     return b"sys_otp_codes.phone_sealed" + tenant_id.bytes + phone_hash
+
+
+SEALED = SealedColumn(
+    table="sys_otp_codes",
+    column="phone_sealed",
+    key=("phone_hash", "id"),
+    also=("tenant_org_id",),
+    place=lambda row: phone_aad(row["tenant_org_id"], row["phone_hash"]),
+)

@@ -31,7 +31,7 @@ from structlog.contextvars import bind_contextvars
 
 from crm_saas.kit import idempotency
 from crm_saas.kit.admission import Admission
-from crm_saas.kit.bodies import check_body, read_body
+from crm_saas.kit.bodies import check_body, check_headers, read_body
 from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.errors import MethodNotAllowed, Unavailable
@@ -69,6 +69,7 @@ class RequestTransaction(ASGIMiddleware):
         if cast(HTTPScope, scope)["method"] == "OPTIONS":  # Litestar's own handler, for every path
             raise MethodNotAllowed(_methods_of(scope))
         headers = Headers.from_scope(scope)
+        check_headers(headers)
         state = scope["state"]
         settings = self._database.settings
         caller: Caller | None = None
@@ -76,9 +77,11 @@ class RequestTransaction(ASGIMiddleware):
             caller = read_caller(
                 headers, settings, request_id=state["request_id"], address=state["address"]
             )
+        if caller is not None:
+            await self._limits.refuse_exhausted(caller, state)
         if not options.get("unlimited"):
             with self._admission.counted():
-                await self._limits.admit(caller, state)
+                await self._limits.admit(state)
         # Outside of what is counted: slow bodies hold nothing but themselves.
         body = await read_body(receive, headers, settings.body_bytes_max)
         check_body(body, headers, scope)
@@ -103,7 +106,7 @@ class RequestTransaction(ASGIMiddleware):
             state.pop("reason", None)
             # What is held back has not started, whatever Litestar saw of the last attempt.
             ScopeState.from_scope(scope).response_started = False
-            answer = Answer(send)
+            answer = Answer(send, may_stream=_key_of(scope) is None)
             try:
                 await self._attempt(scope, receive, caller, answer, next_app)
             except DBAPIError as error:
@@ -125,6 +128,7 @@ class RequestTransaction(ASGIMiddleware):
         self, scope: Scope, receive: Receive, caller: Caller, answer: Answer, next_app: ASGIApp
     ) -> None:
         body: bytes = scope["state"]["body"]
+        replay = _replay(body, answer.after_body(receive))
         async with self._database.session() as session:
             context = await resolve(session, caller, self._database, self._permissions_of)
             context = await self._counted(context, caller, scope["state"])
@@ -136,8 +140,11 @@ class RequestTransaction(ASGIMiddleware):
             answer.commit = partial(_commit, session, scope)
             async with _idempotent(scope, context, answer, body) as replayed:
                 if not replayed:
-                    await next_app(scope, _replay(body, receive), answer.receive)
-                    ScopeState.from_scope(scope).response_started = answer.streaming
+                    try:
+                        await next_app(scope, replay, answer.receive)
+                    finally:  # Litestar has seen it start, and nobody else
+                        ScopeState.from_scope(scope).response_started = answer.streaming
+                    answer.refuse_too_large()
             if answer.streaming:
                 return
             if answer.status < 400:
@@ -159,8 +166,8 @@ async def _idempotent(
     scope: Scope, context: Context, answer: Answer, body: bytes
 ) -> AsyncIterator[bool]:
     """Replays a stored answer, or stores the one that the block produces."""
-    key = Headers.from_scope(scope).get("idempotency-key")
-    if key is None or cast(HTTPScope, scope)["method"] != "POST":
+    key = _key_of(scope)
+    if key is None:
         yield False
         return
     # The path with its ids, not the template: one key must not replay another customer's answer.
@@ -175,7 +182,7 @@ async def _idempotent(
         yield True
         return
     yield False
-    if 200 <= answer.status < 300 and not answer.streaming:
+    if 200 <= answer.status < 300:
         await idempotency.store(
             context,
             route=route,
@@ -192,6 +199,13 @@ def _party(scope: Scope, caller: Caller | None) -> Hashable:
     if caller is None:
         return scope["route_handler"].handler_name
     return caller.token.tenant_id or caller.token.hash
+
+
+def _key_of(scope: Scope) -> str | None:
+    """The Idempotency-Key, which only a POST may need."""
+    if cast(HTTPScope, scope)["method"] != "POST":
+        return None
+    return Headers.from_scope(scope).get("idempotency-key")
 
 
 def _methods_of(scope: Scope) -> set[str]:

@@ -1,8 +1,8 @@
 """Tidying up what every tenant gathers."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func
 
 from crm_saas.kit.budgets import RequestBudget
 from crm_saas.kit.context import Context
@@ -20,7 +20,8 @@ async def forget_answers(context: Context) -> None:
     await context.session.execute(
         delete(StoredAnswer).where(
             StoredAnswer.tenant_org_id == context.tenant.id,
-            StoredAnswer.created_at < datetime.now(UTC) - ANSWERS_KEPT,
+            # The clock that wrote it: a worker's own may run an hour ahead.
+            StoredAnswer.created_at < func.now() - ANSWERS_KEPT,
         )
     )
 
@@ -34,9 +35,7 @@ async def forget_budgets(platform: Database) -> None:
     """Of windows that are over; the lease of a process ends with its window."""
     async with platform.transaction(None) as session:
         await session.execute(
-            delete(RequestBudget).where(
-                RequestBudget.window_start < datetime.now(UTC) - BUDGETS_KEPT
-            )
+            delete(RequestBudget).where(RequestBudget.window_start < func.now() - BUDGETS_KEPT)
         )
 
 

@@ -1,0 +1,64 @@
+"""A connection is lent for a bounded time, whatever becomes of the server at its other end.
+
+PostgreSQL bounds its own statements (sql/roles.sql). A process of it that is frozen, or a network
+that swallows what is sent, keeps nobody's time: the socket is then shut down from here, and who
+waits on it meets an ordinary broken connection.
+"""
+
+import asyncio
+import os
+import socket
+from typing import Any
+
+from psycopg.pq import ConnStatus
+from sqlalchemy import event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+PING_SECONDS_MAX = 3
+_ALARM = "crm_saas.alarm"
+
+
+def bound_loans(engine: AsyncEngine, *, seconds_max: float, ping: bool) -> None:
+    """`ping` asks each connection whether it lives before it is lent, as `pool_pre_ping` would
+    do without a bound."""
+    dialect = engine.dialect
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def lend(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if ping:
+            _set_alarm(connection, record, PING_SECONDS_MAX)
+            try:
+                dialect.do_ping(connection)
+            except dialect.loaded_dbapi.Error as error:
+                raise DisconnectionError("it was gone") from error  # the pool opens another
+            finally:
+                _clear_alarm(record)
+        _set_alarm(connection, record, seconds_max)
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def take_back(_connection: object, record: ConnectionPoolEntry) -> None:
+        _clear_alarm(record)
+
+
+def _set_alarm(connection: Any, record: ConnectionPoolEntry, seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    assert record.record_info is not None  # a pool's own entry has it
+    record.record_info[_ALARM] = loop.call_later(
+        seconds, _break, connection.driver_connection.pgconn
+    )
+
+
+def _clear_alarm(record: ConnectionPoolEntry) -> None:
+    assert record.record_info is not None
+    alarm: asyncio.TimerHandle | None = record.record_info.pop(_ALARM, None)
+    if alarm is not None:
+        alarm.cancel()
+
+
+def _break(connection: Any) -> None:
+    """Ends the traffic and leaves the descriptor to its owner, who closes it."""
+    if connection.status == ConnStatus.OK:
+        with socket.socket(fileno=os.dup(connection.socket)) as line:
+            line.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,80 @@
+"""A connection is lent for a bounded time, also when what is at its other end says nothing."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from crm_saas.kit.db import Database, Pool
+from crm_saas.kit.settings import Settings
+from factories.proxies import Fate, Proxy, proxy_to
+
+LOAN_SECONDS_MAX = 1.0
+BOUND_SECONDS = 30
+
+
+@pytest.fixture
+def line(settings: Settings) -> Iterator[tuple[Settings, Proxy]]:
+    """The database behind a line that can fall silent."""
+    url = settings.owner_url
+    with proxy_to(url.port or 5432) as proxy:
+        through = url.set(port=proxy.port).render_as_string(hide_password=False)
+        yield replace(settings, database_url=through), proxy
+
+
+async def ask(database: Database, pool: Pool) -> None:
+    async with asyncio.timeout(BOUND_SECONDS), database.session(pool) as session:
+        await session.execute(text("select 1"))
+
+
+def test_silence_breaks_the_connection_and_the_pool_recovers(
+    line: tuple[Settings, Proxy],
+) -> None:
+    settings, proxy = line
+
+    async def go() -> None:
+        database = Database(settings, loan_seconds_max=LOAN_SECONDS_MAX)
+        await ask(database, "requests")
+        proxy.judge = lambda _direction, _chunk: Fate.SWALLOW
+        started_at = time.monotonic()
+        with pytest.raises(DBAPIError) as broken:
+            await ask(database, "requests")
+        assert broken.value.connection_invalidated
+        assert time.monotonic() - started_at >= LOAN_SECONDS_MAX
+        proxy.judge = lambda _direction, _chunk: Fate.PASS
+        await ask(database, "requests")
+        await database.close()
+
+    asyncio.run(go())
+
+
+def test_a_connection_that_fell_silent_is_not_lent(line: tuple[Settings, Proxy]) -> None:
+    """The pool's question has a bound of its own; the new connection is asked for real."""
+    settings, proxy = line
+
+    async def go() -> None:
+        database = Database(settings, loan_seconds_max=BOUND_SECONDS)
+        await ask(database, "asides")
+        proxy.silence_all()
+        await ask(database, "asides")
+        await database.close()
+
+    asyncio.run(go())
+
+
+def test_what_is_given_back_in_time_lives_on(settings: Settings) -> None:
+    async def go() -> None:
+        database = Database(settings, loan_seconds_max=LOAN_SECONDS_MAX)
+        pids = set()
+        ends_at = time.monotonic() + 2 * LOAN_SECONDS_MAX
+        while time.monotonic() < ends_at:
+            async with database.session() as session:
+                pids.add(await session.scalar(text("select pg_backend_pid()")))
+        assert len(pids) == 1
+        await database.close()
+
+    asyncio.run(go())

@@ -1,0 +1,170 @@
+"""Faults in what a verb changes, a read shows, or a job does."""
+
+from planted.fault import Fault
+
+STATEMENTS = (
+    "tests/policies/test_statements.py"
+    "::test_every_statement_of_the_application_could_run_on_a_cluster"
+)
+
+FAULTS = (
+    Fault(
+        "lists and exports leave the tenant to the policies alone",
+        "src/crm_saas/customers/filters.py",
+        "held: list[ColumnElement[bool]] = [Customer.tenant_org_id == context.tenant.id]",
+        "held: list[ColumnElement[bool]] = []",
+        (STATEMENTS,),
+        after=("tests/customers/test_export.py::test_an_export_is_whole_and_filtered",),
+    ),
+    Fault(
+        "a key is looked up by its id alone",
+        "src/crm_saas/access/keys.py",
+        ".where(ApiKey.tenant_org_id == context.tenant.id, ApiKey.id == key_id)",
+        ".where(ApiKey.id == key_id)",
+        (STATEMENTS,),
+        after=("tests/access/test_keys.py::test_revoked_means_refused_at_the_next_request",),
+    ),
+    Fault(
+        "a verb changes a row and records nothing",
+        "src/crm_saas/addresses/service.py",
+        """    await record(
+        context,
+        "address.added",
+        subject=(TABLE, address.id),
+        customer_id=customer.id,
+        after=_facts(address),
+        rows=_rows(loser),
+    )
+""",
+        "",
+        ("tests/addresses/test_addresses.py::test_comes_back_as_it_was_sent",),
+    ),
+    Fault(
+        "contact data is not masked",
+        "src/crm_saas/customers/views.py",
+        "phone=phone if whole or phone is None else mask_phone(phone)",
+        "phone=phone",
+        ("tests/access/test_scopes.py::test_an_auditor_sees_masked_contact_data_everywhere",),
+    ),
+    Fault(
+        "an export shows contact data whole",
+        "src/crm_saas/customers/export.py",
+        '        columns["phone"] = _masked_phone()\n',
+        "",
+        ("tests/access/test_scopes.py::test_an_auditor_sees_masked_contact_data_everywhere",),
+    ),
+    Fault(
+        "a masked phone is found digit for digit",
+        "src/crm_saas/customers/listing.py",
+        'whole = context.actor.may("customers:unmask")',
+        "whole = True",
+        (
+            "tests/customers/test_listing.py::test_who_sees_masked_contacts_finds_by_whole_ones_only",
+        ),
+    ),
+    Fault(
+        "a cell of an export is a formula",
+        "src/crm_saas/customers/export.py",
+        "guarded = {name: _guard(c) if name in _TYPED else c for",
+        "guarded = {name: c for",
+        ("tests/customers/test_export.py::test_no_cell_is_a_formula",),
+    ),
+    Fault(
+        "a merge forgets a table that points at customers",
+        "src/crm_saas/wiring.py",
+        "    Moves(address_models.Address.customer_id, "
+        "at_most_one=address_models.Address.is_default),\n",
+        "",
+        ("tests/merges/test_moves.py::test_every_reference_is_declared",),
+    ),
+    Fault(
+        "a merge leaves the source's phone to whoever comes",
+        "src/crm_saas/wiring.py",
+        "    Claims(customer_models.Identifier.customer_id),\n",
+        "",
+        ("tests/merges/test_moves.py::test_every_reference_is_declared",),
+    ),
+    Fault(
+        "a conflict names a customer outside the scope",
+        "src/crm_saas/customers/identifiers.py",
+        "    if not visible:\n",
+        "    if not visible and not holder:\n",
+        ("tests/access/test_scopes.py::test_a_conflict_names_nobody_outside_the_scope",),
+    ),
+    Fault(
+        "a guess at a code is counted in the request's transaction, and rolled back with it",
+        "src/crm_saas/otp/service.py",
+        "    async with context.aside() as session:\n"
+        "        challenge = await queries.take_attempt",
+        "    async with context.session.begin_nested():\n"
+        "        session = context.session\n"
+        "        challenge = await queries.take_attempt",
+        ("tests/otp/test_service.py::test_wrong_attempts_survive_the_refusal",),
+    ),
+    Fault(
+        "a code that was sent for one tenant is good for another",
+        "src/crm_saas/otp/codes.py",
+        "        challenge.tenant_id.bytes,\n",
+        "",
+        ("tests/otp/test_codes.py::test_a_code_is_bound_to_all_of_its_challenge",),
+    ),
+    Fault(
+        "a proof is good for another phone, purpose or tenant",
+        "src/crm_saas/otp/service.py",
+        "meant = (proof.tenant_id, proof.phone_hash) == subject and proof.purpose == purpose",
+        "meant = True",
+        ("tests/otp/test_service.py::test_a_proof_is_bound_to_tenant_phone_and_purpose",),
+    ),
+    Fault(
+        "a worker goes on in the tenant of its first job",
+        "src/crm_saas/worker.py",
+        "job_context(database, UUID(tenant_id), job.name)",
+        'job_context(database, UUID(globals().setdefault("first", tenant_id)), job.name)',
+        ("tests/kit/test_jobs.py::test_a_job_commits_with_its_transaction_and_runs_as_its_tenant",),
+    ),
+    Fault(
+        "a job begins in a tenant that is being deleted",
+        "src/crm_saas/tenancy/registry.py",
+        'if tenant.status == "closing":',
+        "if False:",
+        ("tests/backup/test_deleting.py::test_no_job_begins_in_a_tenant_that_is_being_deleted",),
+    ),
+    Fault(
+        "the archive of one tenant holds every tenant's rows",
+        "src/crm_saas/backup/tables.py",
+        'SYSTEM_ROWS.get(self.name, "tenant_org_id = {tenant}")',
+        'SYSTEM_ROWS.get(self.name, "true")',
+        ("tests/backup/test_archives.py::test_a_deleted_tenant_comes_back_as_it_was",),
+    ),
+    Fault(
+        "an archive holds the ids of persons over the whole platform",
+        "src/crm_saas/backup/tables.py",
+        "        return sql.SQL(hidden) if hidden else sql.Identifier(column)",
+        "        return sql.Identifier(column)",
+        ("tests/backup/test_archives.py::test_no_id_of_a_person_is_in_the_file",),
+    ),
+    Fault(
+        "an archive that was altered and counted anew is taken",
+        "src/crm_saas/backup/archive.py",
+        "if not hmac.compare_digest(expected, seal):",
+        "if False:",
+        ("tests/backup/test_refused_archives.py::test_another_installations",),
+    ),
+    Fault(
+        "an import is not compared with its archive",
+        "src/crm_saas/backup/importing.py",
+        "if tally.content(table.columns) != work.archive.manifest.tables[table.name]:",
+        "if False:",
+        (
+            "tests/backup/test_other_databases.py"
+            "::test_what_does_not_come_out_the_same_is_taken_back",
+        ),
+    ),
+    Fault(
+        "a deletion does not wait for what still writes",
+        "src/crm_saas/backup/deleting.py",
+        "while older & await _running(database):",
+        "while older & set():",
+        ("tests/backup/test_deleting.py::test_it_waits_for_what_began_before",),
+    ),
+)
