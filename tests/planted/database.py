@@ -95,6 +95,13 @@ FAULTS = (
         "if tenant is distinct from current_tenant() then",
         "if false then",
         ("tests/customers/test_search_function.py::test_naming_another_tenant_is_refused",),
+        also=(
+            (
+                "sql/functions/search_candidates.sql",
+                "if tenant is distinct from current_tenant() then",
+                "if false then",
+            ),
+        ),
     ),
     Fault(
         "the search role sees beyond the staff scope",

@@ -114,6 +114,13 @@ FAULTS = (
         "meant = (proof.tenant_id, proof.phone_hash) == subject and proof.purpose == purpose",
         "meant = True",
         ("tests/otp/test_service.py::test_a_proof_is_bound_to_tenant_phone_and_purpose",),
+        also=(
+            (
+                "sql/functions/otp_consume.sql",
+                "        and c.tenant_org_id = tenant\n        and c.purpose = code_purpose\n",
+                "",
+            ),
+        ),
     ),
     Fault(
         "a worker goes on in the tenant of its first job",
