@@ -21,7 +21,7 @@ from sizes import sized
 
 ROUNDS = sized(short=5, long=15)
 REQUESTS = sized(short=100, long=300)
-CONNECTIONS = 2
+CONNECTIONS = 8
 RATIO_MAX = 2.0
 
 
