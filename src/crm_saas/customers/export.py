@@ -24,11 +24,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_saas.customers.filters import CustomerFilter, conditions
 from crm_saas.customers.models import Customer
-from crm_saas.kit import tracing
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import InvalidInput
 from crm_saas.kit.events import record
 from crm_saas.kit.money import DECIMALS
+from crm_saas.kit.telemetry import tracing
 
 Format = Literal["csv", "jsonl"]
 MEDIA_TYPES: dict[str, str] = {
