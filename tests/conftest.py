@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from assurance import Assurance, Reached
-from crm_saas.kit.embedded import EmbeddedPostgres
+from crm_saas.kit.postgres.embedded import EmbeddedPostgres
 from crm_saas.kit.schema import migrate
 from crm_saas.kit.settings import Settings
 from crm_saas.worker import open_queue

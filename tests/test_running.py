@@ -14,8 +14,8 @@ import httpx
 import psutil
 import pytest
 
-from crm_saas.kit.postgres_folder import DataFolder
-from crm_saas.kit.postgres_processes import server_processes
+from crm_saas.kit.postgres.folder import DataFolder
+from crm_saas.kit.postgres.processes import server_processes
 
 COMMAND = [sys.executable, "-c", "from crm_saas.cli import main; main()"]
 SECONDS_MAX = 60

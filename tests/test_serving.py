@@ -19,8 +19,8 @@ import pytest
 from crm_saas.kit.db import Database
 from crm_saas.kit.draining import Drain
 from crm_saas.kit.health import Readiness
-from crm_saas.kit.listener import listening
 from crm_saas.kit.settings import Settings, SettingsError
+from crm_saas.kit.telemetry.listener import listening
 from factories.waiting import SECONDS_MAX, until
 
 COMMAND = [sys.executable, "-c", "from crm_saas.cli import main; main()"]

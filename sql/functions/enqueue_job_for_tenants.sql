@@ -24,7 +24,7 @@ begin
             from jobs.procrastinate_jobs j
             where j.status in ('todo', 'doing')
                 and j.task_name = job_name
-                -- Each comes from a trace of its own (kit/tracing.py).
+                -- Each comes from a trace of its own (kit/telemetry/tracing.py).
                 and j.args - 'traceparent'
                     = arguments - 'traceparent' || jsonb_build_object('tenant_id', t.tenant)
         )

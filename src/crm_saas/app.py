@@ -13,17 +13,18 @@ from litestar.types import ASGIApp
 
 from crm_saas.access.roles import PERMISSIONS
 from crm_saas.access.usage import KeyUses
-from crm_saas.kit import health, tracing
+from crm_saas.kit import health
 from crm_saas.kit.context import ANY_CREDENTIAL, Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.draining import Drain
 from crm_saas.kit.guard import await_safe_role
-from crm_saas.kit.metrics_page import MetricsPage
 from crm_saas.kit.problems import render_problem
 from crm_saas.kit.queries import declare_queries
 from crm_saas.kit.requests import RequestLog
 from crm_saas.kit.settings import Settings
-from crm_saas.kit.telemetry import Telemetry
+from crm_saas.kit.telemetry import tracing
+from crm_saas.kit.telemetry.layer import Telemetry
+from crm_saas.kit.telemetry.page import MetricsPage
 from crm_saas.otp.senders import choose_sender
 from crm_saas.tenancy.middleware import RequestTransaction
 from crm_saas.wiring import ROUTES, openapi_config, permissions_of

@@ -1,10 +1,10 @@
-"""The words of the API reference; kit/openapi.py makes the document."""
+"""The words of the API reference; kit/openapi/document.py makes the document."""
 
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Tag
 
 from crm_saas.examples import ANSWERS, BODIES, STREAMS
-from crm_saas.kit import openapi
+from crm_saas.kit.openapi import document as openapi
 
 DESCRIPTION = """
 Customers of many businesses, each behind its own wall: a credential belongs to one tenant and

@@ -16,14 +16,14 @@ import click
 import psycopg
 import uvicorn
 
-from crm_saas.kit import metrics, tracing
 from crm_saas.kit.db import Database
-from crm_saas.kit.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from crm_saas.kit.guard import refuse_unsafe_role
 from crm_saas.kit.http import SERVER_OPTIONS
-from crm_saas.kit.logs import configure_logs
 from crm_saas.kit.orphans import end_with_parent
+from crm_saas.kit.postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from crm_saas.kit.settings import Settings, SettingsError, data_folder
+from crm_saas.kit.telemetry import metrics, tracing
+from crm_saas.kit.telemetry.logs import configure_logs
 from crm_saas.otp.senders import choose_sender
 
 GRACE_SECONDS = 20

@@ -20,16 +20,16 @@ from procrastinate.jobs import Job as QueuedJob
 from procrastinate.jobs import Status
 from structlog.contextvars import bound_contextvars
 
-from crm_saas.kit import tracing
 from crm_saas.kit.db import Database
 from crm_saas.kit.draining import Drain
 from crm_saas.kit.health import Readiness
-from crm_saas.kit.job_runs import Backoff, observe_run
 from crm_saas.kit.jobs import Job, PeriodicJob
-from crm_saas.kit.listener import listening
-from crm_saas.kit.queue_connection import queue_connector
-from crm_saas.kit.queue_watch import watching_queue
+from crm_saas.kit.queue.connection import queue_connector
+from crm_saas.kit.queue.runs import Backoff, observe_run
+from crm_saas.kit.queue.watch import watching_queue
 from crm_saas.kit.settings import Settings
+from crm_saas.kit.telemetry import tracing
+from crm_saas.kit.telemetry.listener import listening
 from crm_saas.tenancy.registry import job_context
 from crm_saas.wiring import JOBS, PERIODIC_JOBS
 

@@ -229,6 +229,7 @@ def test_two_memberships_need_a_name(
 def test_a_tenant_of_somebody_else_is_like_one_that_is_not(
     tenant: TestTenant, other_tenant: TestTenant, open_session: Sessions
 ) -> None:
+    other_tenant.member()
     session = open_session(tenant.member().email)
     problems = [
         session.get("/auth/me", headers={"X-Tenant": slug}).json() | {"requestId": ""}

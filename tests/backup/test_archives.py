@@ -123,6 +123,18 @@ def test_a_copy_stands_beside_the_original(stock: Stock, settings: Settings) -> 
         assert set(log_in(server, stock).json()["tenants"]) == {"shop", "shop-copy"}
 
 
+def test_nothing_of_another_tenant_is_in_the_file(stock: Stock, settings: Settings) -> None:
+    with zipfile.ZipFile(stock.archive) as archive:
+        everything = b"".join(archive.read(name) for name in archive.namelist())
+    found = rows(
+        settings,
+        "select id, phone from org_customers_mst where tenant_org_id = %s and phone is not null",
+        stock.neighbour,
+    )
+    assert len(found) > 1
+    assert not [value for row in found for value in row if str(value).encode() in everything]
+
+
 def test_no_id_of_a_person_is_in_the_file(stock: Stock, settings: Settings) -> None:
     with zipfile.ZipFile(stock.archive) as archive:
         everything = b"".join(archive.read(name) for name in archive.namelist())

@@ -1,8 +1,12 @@
 """Exports: complete, harmless to a spreadsheet, recorded, and never in anybody's way."""
 
+import asyncio
 import csv
+import gc
 import io
 import json
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -11,7 +15,7 @@ import pytest
 from crm_saas.kit.settings import Settings
 from factories.customers import create_guest, create_stub, new_phone
 from factories.database import rows
-from factories.servers import Server
+from factories.servers import Server, run_server
 from factories.tenants import TestTenant, make_tenant
 
 ODD = 'قهوة "مُرّة"\\ and, ; \t a|b\u2028'
@@ -142,7 +146,7 @@ def test_an_export_that_is_refused_is_not_in_the_trail(api: httpx.Client) -> Non
 def test_a_reader_who_leaves_leaves_nothing_behind(
     fresh_server: Server, settings: Settings
 ) -> None:
-    """Streams have a pool of two: a third one left open would wait for ever."""
+    """Streams have a pool of four: a fifth one left open would wait for ever."""
     with make_tenant(fresh_server) as tenant:
         api = tenant.client()
         for n in range(3):
@@ -173,3 +177,50 @@ def test_a_reader_who_leaves_leaves_nothing_behind(
             " and datname = current_database() and state <> 'idle' and query ilike 'copy%%'",
         )
         assert left == [(0,)]
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Without the garbage collector, which closes in its own time what was forgotten."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def _cancelled_in_mid_stream(app: Any) -> Any:
+    """The application as a server that stops leaves it: each stream is cancelled once it began."""
+
+    async def served(scope: Any, receive: Any, send: Any) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+
+        async def sent(message: Any) -> None:
+            await send(message)
+            if message.get("more_body"):
+                task.cancel()
+                await asyncio.sleep(0)
+
+        await app(scope, receive, sent)
+
+    return served
+
+
+def test_a_cancelled_export_gives_its_connection_back(
+    settings: Settings, no_collector: None
+) -> None:
+    open_ones = (
+        "select count(*) from pg_stat_activity where usename = 'crm_app'"
+        " and datname = current_database() and state like 'idle in transaction%%'"
+    )
+    with (
+        run_server(settings, around=_cancelled_in_mid_stream) as server,
+        make_tenant(server) as tenant,
+    ):
+        api = tenant.client()
+        create_guest(api)
+        with pytest.raises(httpx.RemoteProtocolError):
+            api.get("/customers/export")
+        deadline = time.monotonic() + 10
+        while rows(settings, open_ones) != [(0,)]:
+            assert time.monotonic() < deadline

@@ -17,7 +17,7 @@ from threading import Event
 import httpx
 import pytest
 
-from crm_saas.kit.embedded import EmbeddedPostgres
+from crm_saas.kit.postgres.embedded import EmbeddedPostgres
 from crm_saas.kit.schema import migrate, owner_connection
 from crm_saas.kit.settings import Settings
 from factories.codes import new_mobile, send_code

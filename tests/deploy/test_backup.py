@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 
 from crm_saas.doctor import examine
-from crm_saas.kit.embedded import EmbeddedPostgres
+from crm_saas.kit.postgres.embedded import EmbeddedPostgres
 from crm_saas.kit.schema import make_roles, migrate
 from crm_saas.kit.settings import Settings
 from factories.belongings import furnish

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from crm_saas.app import create_litestar
-from crm_saas.kit import metrics
 from crm_saas.kit.settings import Settings
+from crm_saas.kit.telemetry import metrics
 from crm_saas.otp.senders import Outcome
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

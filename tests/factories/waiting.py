@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-SECONDS_MAX = 60
+SECONDS_MAX = 180
 
 
 def until(holds: Callable[[], bool], seconds_max: float = SECONDS_MAX) -> None:

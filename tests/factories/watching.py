@@ -10,8 +10,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from crm_saas.kit import tracing
-from crm_saas.kit.logs import configure_logs
+from crm_saas.kit.telemetry import tracing
+from crm_saas.kit.telemetry.logs import configure_logs
 
 
 @contextmanager

@@ -16,8 +16,8 @@ import psutil
 import psycopg
 
 from crm_saas.kit.deployment import role_urls
-from crm_saas.kit.embedded import EmbeddedPostgres
-from crm_saas.kit.postgres_binaries import account_for, find_binaries, process_options
+from crm_saas.kit.postgres.binaries import account_for, find_binaries, process_options
+from crm_saas.kit.postgres.embedded import EmbeddedPostgres
 from crm_saas.kit.schema import migrate
 from crm_saas.kit.settings import Settings
 from factories.processes import Child, free_port, outside_environment, wait_for

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from crm_saas.kit.context import Actor, Context, Tenant
 from crm_saas.kit.db import Database, Scope
 from crm_saas.kit.jobs import Job, JobRefused, PeriodicJob, enqueue, enqueue_for_tenants
-from crm_saas.kit.jobs_schema import apply_jobs_schema
+from crm_saas.kit.queue.schema import apply_jobs_schema
 from crm_saas.kit.settings import Settings
 from crm_saas.tenancy.registry import create_tenant
 from crm_saas.worker import Queue, embedded_worker, open_queue

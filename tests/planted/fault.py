@@ -1,5 +1,7 @@
 """What a planted fault is, and how to find it in a copy."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +10,15 @@ class Edit(NamedTuple):
     file: str
     old: str
     new: str
+
+    def make(self, root: Path) -> None:
+        text = (root / self.file).read_text()
+        if text.count(self.old) != 1:
+            raise LookupError(
+                f"{self.file} has this {text.count(self.old)} times, and not once: "
+                f"{self.old!r}. Say in tests/planted what the fault looks like now."
+            )
+        (root / self.file).write_text(text.replace(self.old, self.new))
 
 
 class Fault(NamedTuple):
@@ -35,17 +46,15 @@ class Fault(NamedTuple):
         """Whether a database has to be migrated anew to have it."""
         return any(edit.file.startswith(("sql/", "migrations/")) for edit in self.edits)
 
-    def plant(self, root: Path) -> None:
-        """Into the copy below `root`. Raises LookupError where it does not fit any more."""
-        for edit in self.edits:
-            text = (root / edit.file).read_text()
-            if text.count(edit.old) != 1:
-                raise LookupError(
-                    f"{edit.file} has this {text.count(edit.old)} times, and not once: "
-                    f"{edit.old!r}. Say in tests/planted what the fault looks like now."
-                )
-            (root / edit.file).write_text(text.replace(edit.old, edit.new))
-
-    def heal(self, root: Path, source: Path) -> None:
-        for edit in self.edits:
-            (root / edit.file).write_bytes((source / edit.file).read_bytes())
+    @contextmanager
+    def planted(self, root: Path) -> Iterator[None]:
+        """In the copy below `root`, for as long as the block runs. Raises LookupError where it
+        does not fit any more."""
+        sound = {edit.file: (root / edit.file).read_bytes() for edit in self.edits}
+        try:
+            for edit in self.edits:
+                edit.make(root)
+            yield
+        finally:
+            for file, content in sound.items():
+                (root / file).write_bytes(content)

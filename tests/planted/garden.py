@@ -74,17 +74,13 @@ class Garden:
 
     def _try_out(self, fault: Fault) -> Outcome:
         tests = [*fault.after, *fault.caught_by]
-        with self._borrowed() as root:
-            try:
-                fault.plant(root)
-                if not fault.is_of_the_database:
-                    return _run(root, tests, self._owner_url, self._template)
-                with new_database(self._owner_url, "planted") as url:
-                    with self._migrating:
-                        _python(root, ["-c", _MIGRATE, url], self._owner_url)
-                    return _run(root, tests, self._owner_url, make_url(url).database or "")
-            finally:
-                fault.heal(root, ROOT)
+        with self._borrowed() as root, fault.planted(root):
+            if not fault.is_of_the_database:
+                return _run(root, tests, self._owner_url, self._template)
+            with new_database(self._owner_url, "planted") as url:
+                with self._migrating:
+                    _python(root, ["-c", _MIGRATE, url], self._owner_url)
+                return _run(root, tests, self._owner_url, make_url(url).database or "")
 
     @contextmanager
     def _borrowed(self) -> Iterator[Path]:

@@ -130,7 +130,7 @@ FAULTS = (
     Fault(
         "stored answers lie in the clear",
         "src/crm_saas/kit/idempotency.py",
-        "answer.body = encrypt(_ring(context), body, aad=_place(answer))",
+        "answer.body = encrypt(_ring(context), body, aad=_place(answer.tenant_org_id, answer.id))",
         "answer.body = body",
         ("tests/kit/test_idempotency.py::test_a_stored_answer_holds_no_secret_in_clear",),
     ),

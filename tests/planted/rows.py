@@ -87,8 +87,8 @@ FAULTS = (
     Fault(
         "a conflict names a customer outside the scope",
         "src/crm_saas/customers/identifiers.py",
-        "    if not visible:\n",
-        "    if not visible and not holder:\n",
+        'raise problem("A customer outside your scope has it. Ask a manager.")',
+        'raise problem("Somebody has it.", customerId=str(holder.customer_id))',
         ("tests/access/test_scopes.py::test_a_conflict_names_nobody_outside_the_scope",),
     ),
     Fault(
@@ -114,6 +114,13 @@ FAULTS = (
         "meant = (proof.tenant_id, proof.phone_hash) == subject and proof.purpose == purpose",
         "meant = True",
         ("tests/otp/test_service.py::test_a_proof_is_bound_to_tenant_phone_and_purpose",),
+        also=(
+            (
+                "sql/functions/otp_consume.sql",
+                "        and c.tenant_org_id = tenant\n        and c.purpose = code_purpose\n",
+                "",
+            ),
+        ),
     ),
     Fault(
         "a worker goes on in the tenant of its first job",
@@ -134,7 +141,7 @@ FAULTS = (
         "src/crm_saas/backup/tables.py",
         'SYSTEM_ROWS.get(self.name, "tenant_org_id = {tenant}")',
         'SYSTEM_ROWS.get(self.name, "true")',
-        ("tests/backup/test_archives.py::test_a_deleted_tenant_comes_back_as_it_was",),
+        ("tests/backup/test_archives.py::test_nothing_of_another_tenant_is_in_the_file",),
     ),
     Fault(
         "an archive holds the ids of persons over the whole platform",

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from crm_saas.doctor import CHECKS, PLATFORM_CHECKS, examine
-from crm_saas.kit.embedded import EmbeddedPostgres
+from crm_saas.kit.postgres.embedded import EmbeddedPostgres
 from crm_saas.kit.schema import migrate
 from crm_saas.kit.settings import Settings
 from planted.live import FAULTS, ROLE_FAULTS, WITH_BYPASSRLS

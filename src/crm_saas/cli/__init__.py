@@ -11,9 +11,9 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from crm_saas.cli import audit, backups, deploying, jobs, keys, processes, staff
-from crm_saas.kit.embedded import EmbeddedPostgresError
 from crm_saas.kit.errors import Problem
 from crm_saas.kit.guard import UnsafeDatabase
+from crm_saas.kit.postgres.embedded import EmbeddedPostgresError
 from crm_saas.kit.settings import SettingsError
 
 _EXPECTED = (Problem, SettingsError, UnsafeDatabase, EmbeddedPostgresError)

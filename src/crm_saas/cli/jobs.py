@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 import click
 
 from crm_saas.cli.shared import as_json, run, show
-from crm_saas.kit import parked_jobs
-from crm_saas.kit.parked_jobs import ParkedJob
+from crm_saas.kit.queue import parked as parked_jobs
+from crm_saas.kit.queue.parked import ParkedJob
 from crm_saas.kit.settings import Settings
 
 Verb = Callable[[Settings, int], Awaitable[ParkedJob]]

@@ -6,7 +6,7 @@ import sys
 import click
 
 from crm_saas.cli.shared import as_json, load_settings, run, show
-from crm_saas.kit.logs import configure_logs
+from crm_saas.kit.telemetry.logs import configure_logs
 
 
 @click.command()
@@ -36,7 +36,7 @@ def serve(host: str, port: int, workers: int) -> None:
 )
 def worker(host: str) -> None:
     """The worker alone, as production runs it."""
-    from crm_saas.kit import tracing
+    from crm_saas.kit.telemetry import tracing
     from crm_saas.worker import serve as serve_jobs
 
     settings = load_settings()

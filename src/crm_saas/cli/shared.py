@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from crm_saas.kit.embedded import EmbeddedPostgres
+from crm_saas.kit.postgres.embedded import EmbeddedPostgres
 from crm_saas.kit.settings import Settings, data_folder
 
 T = TypeVar("T")

@@ -1,7 +1,7 @@
 """Export (SPEC 6.4): streamed by COPY, so that memory stays flat at any size."""
 
 import codecs
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -24,11 +24,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_saas.customers.filters import CustomerFilter, conditions
 from crm_saas.customers.models import Customer
-from crm_saas.kit import tracing
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import InvalidInput
 from crm_saas.kit.events import record
 from crm_saas.kit.money import DECIMALS
+from crm_saas.kit.telemetry import tracing
 
 Format = Literal["csv", "jsonl"]
 MEDIA_TYPES: dict[str, str] = {
@@ -100,6 +100,7 @@ async def open_export(
         after={"format": file_format, "filter": wanted.asked()},
     )
     stream = _stream(context, _statement(context, wanted, file_format))
+    context.closing.push_async_callback(stream.aclose)
     first = await anext(stream, b"")
     return _after(codecs.BOM_UTF8 + first if bom else first, stream)
 
@@ -110,7 +111,9 @@ async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
         yield chunk
 
 
-async def _stream(context: Context, statement: tuple[str, dict[str, Any]]) -> AsyncIterator[bytes]:
+async def _stream(
+    context: Context, statement: tuple[str, dict[str, Any]]
+) -> AsyncGenerator[bytes, None]:
     async with context.database.transaction(context.scope, "streams") as session:
         await session.execute(text(f"set local statement_timeout = '{TIMEOUT_SECONDS}s'"))
         cursor = (await _driver_connection(session)).cursor()

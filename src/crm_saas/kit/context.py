@@ -1,7 +1,7 @@
 """Who asks, for which tenant, in which transaction: the first argument of every verb and read."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
@@ -82,6 +82,9 @@ class Context:
     values: dict[str, Any] = field(default_factory=dict)
     charge: Callable[[int], Awaitable[None]] = _charge_nobody
     """Counts so many requests more, for one that does the work of many. Raises TooManyRequests."""
+    closing: AsyncExitStack = field(default_factory=AsyncExitStack)
+    """What a stream has open. Closed when the answer is over, however that ends: nothing else
+    closes a generator whose reader has left, but the garbage collector in its own time."""
 
     @property
     def scope(self) -> Scope:

@@ -11,10 +11,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.types import Uuid
 
-from crm_saas.kit import metrics, tracing
 from crm_saas.kit.lending import bound_loans
 from crm_saas.kit.pools import counted_pool
 from crm_saas.kit.settings import Role, Settings
+from crm_saas.kit.telemetry import metrics, tracing
 
 _STREAM_SECONDS_MAX = 3600
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from crm_saas.kit.db import Database
-from crm_saas.kit.failures import database_reason
+from crm_saas.kit.telemetry.failures import database_reason
 
 log = logging.getLogger(__name__)
 

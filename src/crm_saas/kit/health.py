@@ -14,11 +14,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_saas.kit import metrics
 from crm_saas.kit.db import Database
 from crm_saas.kit.draining import Drain
 from crm_saas.kit.schemas import Struct
 from crm_saas.kit.settings import ROOT
+from crm_saas.kit.telemetry import metrics
 
 WATCH_SECONDS = 15
 OK = "ok"

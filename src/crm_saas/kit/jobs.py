@@ -14,9 +14,9 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_saas.kit import tracing
 from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
+from crm_saas.kit.telemetry import tracing
 
 _ENQUEUE = text(
     "select enqueue_job("

@@ -4,7 +4,7 @@ from sqlalchemy import AsyncAdaptedQueuePool
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from crm_saas.kit import metrics
+from crm_saas.kit.telemetry import metrics
 
 
 def counted_pool(role: str, name: str) -> type[AsyncAdaptedQueuePool]:

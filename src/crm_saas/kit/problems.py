@@ -35,7 +35,7 @@ from crm_saas.kit.errors import (
     UnsupportedMediaType,
 )
 from crm_saas.kit.explain import explain_body
-from crm_saas.kit.failures import database_reason
+from crm_saas.kit.telemetry.failures import database_reason
 from crm_saas.kit.wording import plain
 
 log = logging.getLogger("crm_saas.requests")

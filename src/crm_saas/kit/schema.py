@@ -16,7 +16,7 @@ from alembic.config import Config
 from psycopg import sql
 from sqlalchemy import create_engine
 
-from crm_saas.kit.jobs_schema import apply_jobs_schema
+from crm_saas.kit.queue.schema import apply_jobs_schema
 from crm_saas.kit.settings import ROOT, Settings, role_password
 
 SQL = ROOT / "sql"

@@ -15,8 +15,8 @@ import structlog
 from sqlalchemy import ARRAY, Integer, LargeBinary, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_saas.kit import metrics
 from crm_saas.kit.crypto import keyed_hash
+from crm_saas.kit.telemetry import metrics
 
 Subject = Literal["tenant", "phone", "address", "prefix"]
 Action = Literal["send", "guess"]

@@ -4,11 +4,11 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from crm_saas.kit import metrics
 from crm_saas.kit.context import Context
 from crm_saas.kit.crypto import decrypt
 from crm_saas.kit.db import Database
 from crm_saas.kit.jobs import Job, PeriodicJob
+from crm_saas.kit.telemetry import metrics
 from crm_saas.otp import queries
 from crm_saas.otp.callbacks import callback_url
 from crm_saas.otp.codes import Challenge, derive_code

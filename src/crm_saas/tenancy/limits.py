@@ -8,6 +8,7 @@ asking the database: memory may refuse, never admit.
 `RateLimit` and `RateLimit-Policy` are those of draft-ietf-httpapi-ratelimit-headers-10.
 """
 
+import asyncio
 import math
 import time
 from collections import OrderedDict
@@ -25,6 +26,9 @@ from crm_saas.tenancy.resolution import Caller
 
 # A publishable key is in the hands of everybody: one network may use a tenth of its budget.
 DEVICES_SHARE = 10
+# Who asks again at once is held back so long; who waits as told never notices.
+HELD_BACK_SECONDS = 0.05
+HELD_BACK_MAX = 500
 Mark = tuple[bytes, str | None, str | None]
 
 
@@ -52,15 +56,31 @@ class RequestLimits:
         self._addresses = Leases(database, window_seconds=window_seconds)
         self._callers = Leases(database, window_seconds=window_seconds)
         self._exhausted: OrderedDict[Mark, Exhausted] = OrderedDict()
+        self._held_back = 0
 
-    async def admit(self, caller: Caller | None, state: dict[str, Any]) -> None:
-        """Before authentication. Raises RequestBudgetExhausted.
+    async def refuse_exhausted(self, caller: Caller, state: dict[str, Any]) -> None:
+        """From memory. Raises RequestBudgetExhausted, after a moment: a client that repeats each
+        refused request at once would take the process's time from the others.
 
-        Who is refused from memory costs the address nothing, so that a noisy tenant does not
-        spend what others behind the same address need.
+        Comes before the address is counted, so that a noisy tenant does not spend what others
+        behind the same address need.
         """
-        if caller is not None:
-            self._refuse_exhausted(caller, state)
+        for mark in _marks(caller):
+            found = self._exhausted.get(mark)
+            if found is not None and (seconds := found.until - time.monotonic()) > 0:
+                await self._hold_back()
+                raise self._refusal(found.budget, seconds, state)
+
+    async def _hold_back(self) -> None:
+        if self._held_back < HELD_BACK_MAX:
+            self._held_back += 1
+            try:
+                await asyncio.sleep(HELD_BACK_SECONDS)
+            finally:
+                self._held_back -= 1
+
+    async def admit(self, state: dict[str, Any]) -> None:
+        """Before authentication. Raises RequestBudgetExhausted."""
         limit = self._settings.requests_per_minute_address
         if limit == 0:
             return
@@ -114,12 +134,6 @@ class RequestLimits:
                 0, Budget("device", self._subject("device", *credential, network), limit)
             )
         return [budget for budget in budgets if budget.limit]
-
-    def _refuse_exhausted(self, caller: Caller, state: dict[str, Any]) -> None:
-        for mark in _marks(caller):
-            found = self._exhausted.get(mark)
-            if found is not None and (seconds := found.until - time.monotonic()) > 0:
-                raise self._refusal(found.budget, seconds, state)
 
     def _remember(self, caller: Caller, budget: Budget, balance: Balance) -> None:
         of_credential, of_device = _marks(caller)

@@ -80,9 +80,11 @@ class RequestTransaction(ASGIMiddleware):
             caller = read_caller(
                 headers, settings, request_id=state["request_id"], address=state["address"]
             )
+        if caller is not None:
+            await self._limits.refuse_exhausted(caller, state)
         if not options.get("unlimited"):
             with self._admission.counted():
-                await self._limits.admit(caller, state)
+                await self._limits.admit(state)
         # Outside of what is counted: slow bodies hold nothing but themselves.
         body = await read_body(receive, headers, settings.body_bytes_max)
         check_body(body, headers, scope)
@@ -141,7 +143,7 @@ class RequestTransaction(ASGIMiddleware):
             bind_contextvars(tenant=context.tenant.slug)
             context.actor.require(scope["route_handler"].opt["permission"])
             answer.commit = partial(_commit, session, scope)
-            async with _idempotent(scope, context, answer, body) as replayed:
+            async with context.closing, _idempotent(scope, context, answer, body) as replayed:
                 if not replayed:
                     try:
                         await next_app(scope, replay, answer.receive)

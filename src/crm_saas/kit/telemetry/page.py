@@ -8,10 +8,10 @@ import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from crm_saas.kit import metrics
 from crm_saas.kit.errors import Unauthorized
 from crm_saas.kit.problems import PROBLEM_MEDIA_TYPE, problem_content
 from crm_saas.kit.settings import Settings
+from crm_saas.kit.telemetry import metrics
 
 PATH = "/metrics"
 _Headers = list[tuple[bytes, bytes]]

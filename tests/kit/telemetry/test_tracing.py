@@ -14,10 +14,10 @@ from opentelemetry.trace import SpanKind
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
-from crm_saas.kit import tracing
 from crm_saas.kit.db import Database
 from crm_saas.kit.jobs import enqueue_for_tenants
 from crm_saas.kit.settings import Settings
+from crm_saas.kit.telemetry import tracing
 from crm_saas.tenancy.registry import create_tenant
 from factories.codes import new_mobile
 from factories.servers import run_server

@@ -9,8 +9,8 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from opentelemetry.trace import Span
 
-from crm_saas.kit import metrics, tracing
 from crm_saas.kit.draining import Drain
+from crm_saas.kit.telemetry import metrics, tracing
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # Asked every few seconds by machines.

@@ -20,15 +20,15 @@ from typing import Self
 import psycopg
 from psycopg import sql
 
-from crm_saas.kit.postgres_binaries import (
+from crm_saas.kit.postgres.binaries import (
     EmbeddedPostgresError,
     account_for,
     find_binaries,
     initialise,
     process_options,
 )
-from crm_saas.kit.postgres_folder import DataFolder, DataFolderInUse
-from crm_saas.kit.postgres_processes import end_orphans, kill, server_processes
+from crm_saas.kit.postgres.folder import DataFolder, DataFolderInUse
+from crm_saas.kit.postgres.processes import end_orphans, kill, server_processes
 
 __all__ = ["DataFolderInUse", "EmbeddedPostgres", "EmbeddedPostgresError", "PortTaken"]
 

@@ -15,13 +15,7 @@ import psutil
 import psycopg
 import pytest
 
-from crm_saas.kit.embedded import (
-    DataFolderInUse,
-    EmbeddedPostgres,
-    EmbeddedPostgresError,
-    PortTaken,
-)
-from crm_saas.kit.postgres_binaries import (
+from crm_saas.kit.postgres.binaries import (
     PROGRAMS,
     Account,
     Binaries,
@@ -31,14 +25,20 @@ from crm_saas.kit.postgres_binaries import (
     process_options,
     stage,
 )
-from crm_saas.kit.postgres_processes import server_processes
+from crm_saas.kit.postgres.embedded import (
+    DataFolderInUse,
+    EmbeddedPostgres,
+    EmbeddedPostgresError,
+    PortTaken,
+)
+from crm_saas.kit.postgres.processes import server_processes
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 START_AND_WAIT = """
 import sys
 from pathlib import Path
-from crm_saas.kit.embedded import EmbeddedPostgres
+from crm_saas.kit.postgres.embedded import EmbeddedPostgres
 
 server = EmbeddedPostgres(Path(sys.argv[1]))
 print(server.start(), server.pid, flush=True)
@@ -172,7 +172,7 @@ def test_orphaned_backend_is_ended(
         os.kill(server.pid, signal.SIGKILL)
         server.stop()
         _await_end(others)
-        monkeypatch.setattr("crm_saas.kit.postgres_processes.SECONDS_MAX", 0.2)
+        monkeypatch.setattr("crm_saas.kit.postgres.processes.SECONDS_MAX", 0.2)
         server.start()
     assert backend not in server_processes(server._folder.cluster)
     assert _ask(server.url, "select 1") == 1

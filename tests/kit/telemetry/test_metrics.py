@@ -9,10 +9,10 @@ import psycopg
 import pytest
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from crm_saas.kit import metrics
 from crm_saas.kit.db import Database
-from crm_saas.kit.queue_watch import measure_queue
+from crm_saas.kit.queue.watch import measure_queue
 from crm_saas.kit.settings import Settings
+from crm_saas.kit.telemetry import metrics
 from crm_saas.worker import open_queue
 from factories.servers import Server, run_server
 from factories.tenants import TestTenant

@@ -11,7 +11,7 @@ import shutil
 import time
 from pathlib import Path
 
-from crm_saas.kit.postgres_binaries import EmbeddedPostgresError, account_for, reaches
+from crm_saas.kit.postgres.binaries import EmbeddedPostgresError, account_for, reaches
 
 log = logging.getLogger("crm_saas.embedded")
 

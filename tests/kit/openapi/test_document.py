@@ -12,11 +12,11 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from crm_saas.app import create_app, create_litestar
 from crm_saas.examples import ANSWERS, BODIES
-from crm_saas.kit.openapi import METHODS
-from crm_saas.kit.openapi_links import parts_of
-from crm_saas.kit.openapi_schemas import _structs
+from crm_saas.kit.openapi.document import METHODS
+from crm_saas.kit.openapi.links import parts_of
+from crm_saas.kit.openapi.page import ASSETS
+from crm_saas.kit.openapi.schemas import _structs
 from crm_saas.kit.problems import PROBLEM_MEDIA_TYPE, ProblemBody
-from crm_saas.kit.reference_page import ASSETS
 from crm_saas.kit.settings import Settings
 
 pytestmark = pytest.mark.anyio

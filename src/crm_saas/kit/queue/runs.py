@@ -10,8 +10,8 @@ from procrastinate import BaseRetryStrategy, JobContext, RetryDecision
 from procrastinate.jobs import Job as QueuedJob
 from structlog.contextvars import bound_contextvars
 
-from crm_saas.kit import metrics, tracing
 from crm_saas.kit.jobs import JobRefused
+from crm_saas.kit.telemetry import metrics, tracing
 
 _FIRST_WAIT_SECONDS = 5
 _LONGEST_WAIT_SECONDS = 3600

@@ -11,8 +11,8 @@ from litestar.di import Provide
 
 from crm_saas.kit import health
 from crm_saas.kit.http import SERVER_OPTIONS
-from crm_saas.kit.metrics_page import MetricsPage
 from crm_saas.kit.settings import Settings, SettingsError
+from crm_saas.kit.telemetry.page import MetricsPage
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from litestar.routes import BaseRoute
 from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 
-ASSETS = Path(__file__).resolve().parents[1] / "assets"
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
 _PREFIX = "/api/v1"
 _PAGE = "/docs"
 _ASSETS_SECONDS_MAX = 86_400

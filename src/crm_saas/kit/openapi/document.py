@@ -22,10 +22,10 @@ from crm_saas.kit.idempotency import (
     IdempotencyKeyInFlight,
     IdempotencyKeyReused,
 )
-from crm_saas.kit.openapi_links import Names, add_links
-from crm_saas.kit.openapi_schemas import component_schemas, query_parameters, tidy, without_null
+from crm_saas.kit.openapi.links import Names, add_links
+from crm_saas.kit.openapi.page import DocumentPlugin, PagePlugin, reference_router
+from crm_saas.kit.openapi.schemas import component_schemas, query_parameters, tidy, without_null
 from crm_saas.kit.problems import PROBLEM_BASE, PROBLEM_MEDIA_TYPE
-from crm_saas.kit.reference_page import DocumentPlugin, PagePlugin, reference_router
 
 Json = dict[str, Any]
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from procrastinate import App
 from procrastinate.exceptions import ConnectorException
 
-from crm_saas.kit import metrics
+from crm_saas.kit.telemetry import metrics
 
 log = logging.getLogger(__name__)
 

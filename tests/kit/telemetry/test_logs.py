@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import IntegrityError
 
-from crm_saas.kit.logs import POOL_SECONDS, PoolWarnings, configure_logs
 from crm_saas.kit.settings import Settings
+from crm_saas.kit.telemetry.logs import POOL_SECONDS, PoolWarnings, configure_logs
 from factories.servers import run_server
 from factories.tenants import make_tenant
 

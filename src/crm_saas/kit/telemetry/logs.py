@@ -6,8 +6,8 @@ import time
 
 import structlog
 
-from crm_saas.kit import tracing
-from crm_saas.kit.failures import log_text
+from crm_saas.kit.telemetry import tracing
+from crm_saas.kit.telemetry.failures import log_text
 
 POOL_SECONDS = 30
 
