@@ -1,4 +1,4 @@
-"""Other ways in: paths, methods and posts from other sites. None opens what the plain way does not."""
+"""Other ways in: paths, methods, posts from other sites. None opens what the plain way does not."""
 
 import socket
 from collections.abc import Iterator
@@ -15,7 +15,8 @@ from factories.tenants import TestTenant
 
 REFUSED = {400, 401, 403, 404, 405, 413, 414, 415, 422}
 OVERRIDES = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL",
-             "X-Rewrite-URL", "X-Forwarded-Prefix", "X-Forwarded-Path", "X-Original-Host")  # fmt: skip
+             "X-Rewrite-URL", "X-Forwarded-Prefix", "X-Forwarded-Path",
+             "X-Original-Host")  # fmt: skip
 METHODS = ("HEAD", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "QUERY", "FOO", "get", "Post")
 ORIGIN = "https://evil.example"
 

@@ -55,20 +55,25 @@ def _both_lengths() -> Iterator[bytes]:
     chunks = b"0\r\n\r\n" + SMUGGLED
     length = b"Content-Length: %d\r\n" % len(chunks)
     for coding in (
-        b"Transfer-Encoding: chunked", b"Transfer-Encoding : chunked", b"Transfer-Encoding:\tchunked",
+        b"Transfer-Encoding: chunked", b"Transfer-Encoding : chunked",
+        b"Transfer-Encoding:\tchunked",
         b"Transfer-Encoding: xchunked", b"Transfer-Encoding: chunked, identity",
-        b"Transfer-Encoding: identity, chunked", b"Transfer-Encoding: chunked\r\nTransfer-Encoding: x",
+        b"Transfer-Encoding: identity, chunked",
+        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: x",
         b"Transfer-Encoding: \x0bchunked", b"X: y\r\n Transfer-Encoding: chunked",
-        b"Transfer-Encoding: 'chunked'", b"transfer_encoding: chunked", b"Transfer-Encoding\x00: chunked",
+        b"Transfer-Encoding: 'chunked'", b"transfer_encoding: chunked",
+        b"Transfer-Encoding\x00: chunked",
         b"X: y\nTransfer-Encoding: chunked", b"Transfer-Encoding: chunked\x00",
     ):  # fmt: skip
         yield POST + length + coding + b"\r\n\r\n" + chunks
         yield POST + coding + b"\r\n" + length + b"\r\n" + chunks
     for lengths in (
         b"Content-Length: 0\r\nContent-Length: 60", b"Content-Length: 60\r\nContent-Length: 0",
-        b"Content-Length: 0, 60", b"Content-Length: +5", b"Content-Length: -1", b"Content-Length: 0x10",
+        b"Content-Length: 0, 60", b"Content-Length: +5", b"Content-Length: -1",
+        b"Content-Length: 0x10",
         b"Content-Length: 1e1", b"Content-Length: 5 5", b"Content-Length: 99999999999999999999999",
-        b"Content-Length: \xd9\xa5", b"Content-Length:", b"Content-Length: 5\x0b", b"Content-Length : 5",
+        b"Content-Length: \xd9\xa5", b"Content-Length:", b"Content-Length: 5\x0b",
+        b"Content-Length : 5",
         b"Content-Length: 1_0",
     ):  # fmt: skip
         yield POST + lengths + b"\r\n\r\n" + SMUGGLED
@@ -76,10 +81,13 @@ def _both_lengths() -> Iterator[bytes]:
 
 def _bad_chunks() -> Iterator[bytes]:
     for chunk in (
-        b"x\r\n", b"-1\r\n", b"0x2\r\n{}\r\n0\r\n\r\n", b"+2\r\n{}\r\n0\r\n\r\n", b"2 \r\n{}0\r\n\r\n",
-        b"2\n{}\n0\n\n", b"2\r\n{}{}\r\n0\r\n\r\n", b"ffffffffffffffffff\r\n{}", b"2;" + b"a" * 70_000,
+        b"x\r\n", b"-1\r\n", b"0x2\r\n{}\r\n0\r\n\r\n", b"+2\r\n{}\r\n0\r\n\r\n",
+        b"2 \r\n{}0\r\n\r\n",
+        b"2\n{}\n0\n\n", b"2\r\n{}{}\r\n0\r\n\r\n", b"ffffffffffffffffff\r\n{}",
+        b"2;" + b"a" * 70_000,
         b"2\r\n{}", b"\r\n", b"2\r\r\n{}\r\n0\r\n\r\n", b"1_0\r\n" + b"x" * 16, b"02\rX\r\n{}",
-        b"0\r\nContent-Length: 5\r\nAuthorization: Bearer x\r\n\r\n", b"0\r\n" + b"T: x\r\n" * 20_000,
+        b"0\r\nContent-Length: 5\r\nAuthorization: Bearer x\r\n\r\n",
+        b"0\r\n" + b"T: x\r\n" * 20_000,
     ):  # fmt: skip
         yield POST + b"Transfer-Encoding: chunked\r\n\r\n" + chunk
 
@@ -99,10 +107,14 @@ def _bad_heads() -> Iterator[bytes]:
     yield GET + b"X: a\r\n" * 50_000 + b"\r\n"
     yield b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n"
     for line in (
-        b"GET", b"GET /", b"GET  / HTTP/1.1", b"GET / HTTP/9.9", b"GET / HTTP/1.1 x", b"G\x00T / HTTP/1.1",
-        b"GET /\x00 HTTP/1.1", b"GET /\xff HTTP/1.1", b"GET / HTTP/2.0", b"GET / http/1.1", b" GET / HTTP/1.1",
-        b"GET /a b HTTP/1.1", b"GET\t/\tHTTP/1.1", b"\x16\x03\x01\x02\x00\x01\x00", b"PRI * HTTP/2.0\r\n\r\nSM",
-        b"\r\n" * 1000, b"\x00" * 1000, b"GET /?%ZZ HTTP/1.1", b"GET /%u0041 HTTP/1.1", b"GET /%c0%ae HTTP/1.1",
+        b"GET", b"GET /", b"GET  / HTTP/1.1", b"GET / HTTP/9.9", b"GET / HTTP/1.1 x",
+        b"G\x00T / HTTP/1.1",
+        b"GET /\x00 HTTP/1.1", b"GET /\xff HTTP/1.1", b"GET / HTTP/2.0", b"GET / http/1.1",
+        b" GET / HTTP/1.1",
+        b"GET /a b HTTP/1.1", b"GET\t/\tHTTP/1.1", b"\x16\x03\x01\x02\x00\x01\x00",
+        b"PRI * HTTP/2.0\r\n\r\nSM",
+        b"\r\n" * 1000, b"\x00" * 1000, b"GET /?%ZZ HTTP/1.1", b"GET /%u0041 HTTP/1.1",
+        b"GET /%c0%ae HTTP/1.1",
     ):  # fmt: skip
         yield line + b"\r\nHost: a\r\n\r\n"
 
