@@ -1,11 +1,9 @@
 """SIGTERM under load: not ready first, then, once nobody asks any more, the end."""
 
-import importlib.util
 import signal
 import time
 
 import httpx
-import pytest
 
 from assurance import Reached
 from factories.processes import wait_for
@@ -16,11 +14,6 @@ from sizes import sized
 STOPS = sized(short=1, long=5)
 DRAIN_SECONDS = 5
 GRACE_SECONDS_MAX = 60
-
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("crm_saas.kit.draining") is None,
-    reason="this version stops without being unready first",
-)
 
 
 def test_no_request_fails_while_the_server_stops(reached: Reached) -> None:
