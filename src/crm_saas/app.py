@@ -18,6 +18,7 @@ from crm_saas.kit.context import ANY_CREDENTIAL, Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.draining import Drain
 from crm_saas.kit.guard import await_safe_role
+from crm_saas.kit.lending import LOAN_SECONDS_MAX
 from crm_saas.kit.problems import render_problem
 from crm_saas.kit.queries import declare_queries
 from crm_saas.kit.requests import RequestLog
@@ -29,9 +30,6 @@ from crm_saas.otp.senders import choose_sender
 from crm_saas.tenancy.middleware import RequestTransaction
 from crm_saas.wiring import ROUTES, openapi_config, permissions_of
 from crm_saas.worker import embedded_worker
-
-# Twice what PostgreSQL allows to one statement of crm_app (sql/roles.sql).
-LOAN_SECONDS_MAX = 30
 
 
 def create_app(settings: Settings, *, with_worker: bool = False) -> ASGIApp:

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from assurance import Reached
-from crm_saas.app import LOAN_SECONDS_MAX
+from crm_saas.kit.lending import LOAN_SECONDS_MAX
 from crm_saas.kit.postgres.binaries import account_for
 from factories.customers import new_name, new_phone
 from factories.database import as_role

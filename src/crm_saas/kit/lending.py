@@ -16,6 +16,8 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+# To a request: twice what PostgreSQL allows to one statement of crm_app (sql/roles.sql).
+LOAN_SECONDS_MAX = 30
 PING_SECONDS_MAX = 3
 _ALARM = "crm_saas.alarm"
 
