@@ -23,8 +23,8 @@ test: $(READY) ## everything, against a real PostgreSQL; ARGS=… goes to pytest
 model: $(READY) ## random operations of two tenants against a model in memory
 	@CRM_TEST_SIZE=$(SIZE) exec $(BIN)/pytest tests/model $(ARGS)
 
-fuzz: $(READY) ## hostile input: every operation of the API, every parser
-	@CRM_TEST_SIZE=$(SIZE) exec $(BIN)/pytest tests/fuzz $(ARGS)
+fuzz: $(READY) ## hostile input: every operation of the API, every parser, a day of toll fraud
+	@CRM_TEST_SIZE=$(SIZE) exec $(BIN)/pytest tests/fuzz tests/otp/test_under_fire.py $(ARGS)
 
 faults: $(READY) ## kills, cuts, full disks and frozen servers, under load
 	@CRM_TEST_SIZE=$(SIZE) exec $(BIN)/pytest tests/faults $(ARGS)

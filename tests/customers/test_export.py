@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from crm_saas.app import create_app
 from crm_saas.kit.settings import Settings
 from factories.customers import create_guest, create_stub, new_phone
 from factories.database import rows
@@ -214,7 +215,7 @@ def test_a_cancelled_export_gives_its_connection_back(
         " and datname = current_database() and state like 'idle in transaction%%'"
     )
     with (
-        run_server(settings, around=_cancelled_in_mid_stream) as server,
+        run_server(settings, application=_cancelled_in_mid_stream(create_app(settings))) as server,
         make_tenant(server) as tenant,
     ):
         api = tenant.client()

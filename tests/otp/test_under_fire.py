@@ -24,7 +24,9 @@ from crm_saas.otp.phones import DEFAULT_COUNTRIES
 from crm_saas.otp.purposes import PURPOSES
 from crm_saas.otp.service import send_code
 from factories.customers import create_stub
-from factories.tenants import TestTenant
+from factories.database import rows
+from factories.servers import Server
+from factories.tenants import TestTenant, make_tenant
 from otp import twilio_stand_in as twilio
 from otp.desk import DEVICE, TILL, Desk, open_desk, refusal, tenant
 from otp.twilio_stand_in import TwilioStandIn
@@ -222,3 +224,19 @@ def test_a_number_that_is_not_served_is_refused_alike_known_or_not(
         seen.add((answer.status_code, str(body), tuple(answer.headers)))
     assert len(seen) == 1
     assert "phone-not-served" in next(iter(seen))[1]
+
+
+def test_made_up_addresses_share_one_budget(fresh_server: Server) -> None:
+    """Nobody between us and the device is trusted, whatever its headers say."""
+    most = MOST["address_send_hour"]
+    with make_tenant(fresh_server) as shop:
+        for index in range(most + 5):
+            made_up = {"X-Forwarded-For": f"203.0.{index}.9", "X-Real-IP": f"198.51.{index}.1"}
+            answer = shop.client("publishable").post(
+                "/customers/send-otp",
+                json={"phone": f"9{2 + index % 8}{index:06d}"},
+                headers=made_up,
+            )
+            assert answer.status_code == 202, answer.text  # a shared budget is never shown
+    query = "select count(*) from sys_otp_codes where not withheld"
+    assert rows(fresh_server.settings, query) == [(most,)]

@@ -16,10 +16,10 @@ from sqlalchemy import Engine, event
 
 from crm_saas import operator
 from crm_saas.kit import budgets
+from crm_saas.kit.networks import network_of
 from crm_saas.kit.settings import Settings
 from crm_saas.kit.tokens import new_token
 from crm_saas.tenancy import limits
-from crm_saas.tenancy.limits import network_of
 from factories.customers import new_phone
 from factories.database import rows
 from factories.servers import Server, run_server

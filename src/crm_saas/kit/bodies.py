@@ -125,7 +125,7 @@ def _is_deep(body: bytes) -> bool:
 
 
 def _refuse_repeated(body: bytes) -> object:
-    """The decoded body, or None for what is not JSON.
+    """The decoded body. Raises MalformedRequest for what is not JSON.
 
     A name that comes twice means one thing to us and may mean the other to who logged it.
     """
@@ -140,8 +140,11 @@ def _refuse_repeated(body: bytes) -> object:
 
     try:
         return json.loads(body, object_pairs_hook=unique)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise MalformedRequest(f"The body is not JSON: {error.msg}, at {place}.") from error
     except (ValueError, RecursionError):
-        return None  # refused as malformed by the route's own decoder
+        return None  # numbers of thousands of digits: refused by the route's own decoder
 
 
 def _find_unfit(value: object, place: str) -> tuple[str, str, str] | None:

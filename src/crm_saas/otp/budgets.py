@@ -7,7 +7,6 @@ wrong code, since a refusal would tell what other tenants do.
 
 from collections.abc import Sequence
 from datetime import timedelta
-from ipaddress import ip_address, ip_network
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from sqlalchemy import ARRAY, Integer, LargeBinary, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_saas.kit.crypto import keyed_hash
+from crm_saas.kit.networks import network_of
 from crm_saas.kit.telemetry import metrics
 
 Subject = Literal["tenant", "phone", "address", "prefix"]
@@ -148,11 +148,3 @@ def _arguments(chosen: Chosen, *, with_limits: bool = True) -> dict[str, object]
     if with_limits:
         arguments["limits"] = [limit.limit for _, limit in chosen]
     return arguments
-
-
-def network_of(address: str) -> str:
-    """What one customer of a provider holds: a /24 of IPv4, a /64 of IPv6."""
-    host = ip_address(address)
-    mapped = getattr(host, "ipv4_mapped", None)
-    host = mapped or host
-    return str(ip_network((host, 24 if host.version == 4 else 64), strict=False))

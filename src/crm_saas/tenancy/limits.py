@@ -14,7 +14,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple
 
 from crm_saas.kit.budgets import SUBJECTS_MAX, Balance, Leases
@@ -22,6 +21,7 @@ from crm_saas.kit.context import Context
 from crm_saas.kit.crypto import KeyRing, keyed_hash
 from crm_saas.kit.db import Database
 from crm_saas.kit.errors import RequestBudgetExhausted
+from crm_saas.kit.networks import network_of
 from crm_saas.tenancy.resolution import Caller
 
 # A publishable key is in the hands of everybody: one network may use a tenth of its budget.
@@ -182,18 +182,6 @@ _WHOSE = {
     "key": "One key or session",
     "tenant": "All keys and sessions of a tenant together",
 }
-
-
-def network_of(address: str | None, *, v4_bits: int = 24) -> str:
-    """What one customer of a provider holds: a part of IPv4, a /64 of IPv6."""
-    if address is None:  # a socket without one
-        return "unknown"
-    try:
-        host = ip_address(address)
-    except ValueError:
-        return address
-    host = getattr(host, "ipv4_mapped", None) or host
-    return str(ip_network((host, v4_bits if host.version == 4 else 64), strict=False))
 
 
 def _marks(caller: Caller) -> tuple[Mark, Mark]:

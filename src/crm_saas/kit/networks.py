@@ -1,0 +1,15 @@
+"""Whom an address stands for."""
+
+from ipaddress import ip_address, ip_network
+
+
+def network_of(address: str | None, *, v4_bits: int = 24) -> str:
+    """What one customer of a provider holds: a part of IPv4, a /64 of IPv6."""
+    if address is None:  # a socket without one
+        return "unknown"
+    try:
+        host = ip_address(address)
+    except ValueError:
+        return address
+    host = getattr(host, "ipv4_mapped", None) or host
+    return str(ip_network((host, v4_bits if host.version == 4 else 64), strict=False))
