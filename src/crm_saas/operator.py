@@ -38,8 +38,8 @@ class TenantView(msgspec.Struct, rename="camel"):
 
 
 @asynccontextmanager
-async def platform(settings: Settings) -> AsyncIterator[Database]:
-    database = Database(settings, "crm_platform")
+async def platform(settings: Settings, *, loan_seconds_max: float = 900) -> AsyncIterator[Database]:
+    database = Database(settings, "crm_platform", loan_seconds_max=loan_seconds_max)
     try:
         yield database
     finally:

@@ -19,6 +19,7 @@ import uvicorn
 from crm_saas.kit.db import Database
 from crm_saas.kit.guard import refuse_unsafe_role
 from crm_saas.kit.http import SERVER_OPTIONS
+from crm_saas.kit.networks import family_of
 from crm_saas.kit.orphans import end_with_parent
 from crm_saas.kit.postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from crm_saas.kit.settings import Settings, SettingsError, data_folder
@@ -110,7 +111,7 @@ def _kept_running(postgres: EmbeddedPostgres) -> Iterator[None]:
 def _refuse_taken_port(host: str, port: int) -> None:
     if not 0 < port < 1 << 16:
         raise SettingsError(f"A port is a number from 1 to 65535, not {port}: PORT=8080 make run")
-    with socket.socket() as probe:
+    with socket.socket(family_of(host)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

@@ -3,11 +3,15 @@
 import json
 from pathlib import Path
 
+import psycopg
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy.exc import DBAPIError
 
 from backup.contents import content, mentions
 from backup.stock import Stock
+from crm_saas.backup import exporting
+from crm_saas.backup.tables import LOAN_SECONDS_MAX
 from crm_saas.cli import cli
 from crm_saas.kit.errors import InvalidInput, NotFound
 from crm_saas.kit.settings import Settings
@@ -74,3 +78,14 @@ def test_no_file_takes_its_name_half_made(
     failed = crm(settings, "export", "--slug", slug, str(file))
     assert isinstance(failed.exception, expected)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_large_tenant_has_the_time_that_it_takes(
+    stock: Stock, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection is broken at the bound of its own, which is no request's."""
+    assert LOAN_SECONDS_MAX >= 12 * 3600
+    monkeypatch.setattr(exporting, "LOAN_SECONDS_MAX", 0)
+    exported = crm(settings, "export", "--slug", "shop", str(tmp_path / "shop.zip"))
+    assert isinstance(exported.exception, (DBAPIError, psycopg.OperationalError))
+    assert list(tmp_path.iterdir()) == []

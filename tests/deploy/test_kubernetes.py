@@ -7,6 +7,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from crm_saas.kit.db import BATCHES_MAX, STREAMS_MAX
 from crm_saas.kit.health import ROUTES
 from crm_saas.running import GRACE_SECONDS
 from deploy.environment import known_variables
@@ -154,4 +155,5 @@ def test_pgbouncer_has_more_connections_than_requests_can_hold() -> None:
     pods_max = MANIFESTS["HorizontalPodAutoscaler/api"]["spec"]["maxReplicas"]
     surge = MANIFESTS["Deployment/api"]["spec"]["strategy"]["rollingUpdate"]["maxSurge"]
     pool_size = int(MANIFESTS["ConfigMap/crm-saas"]["data"]["CRM_POOL_SIZE"])
-    assert (pods_max + surge) * workers * pool_size < pool
+    held = pool_size + BATCHES_MAX + STREAMS_MAX
+    assert (pods_max + surge) * workers * held < pool

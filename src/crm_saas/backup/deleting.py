@@ -14,7 +14,7 @@ from psycopg import AsyncCursor, sql
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_saas.backup.exporting import Tell
-from crm_saas.backup.tables import driver_cursor, tables_of_tenants
+from crm_saas.backup.tables import LOAN_SECONDS_MAX, driver_cursor, tables_of_tenants
 from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.errors import Conflict
@@ -54,7 +54,7 @@ async def delete_tenant(
     settings: Settings, *, slug: str, tell: Tell, wait_seconds_max: float = WAIT_SECONDS_MAX
 ) -> Deleted:
     """Raises NotFound, and Conflict for one that is not suspended or still busy."""
-    async with platform(settings) as database:
+    async with platform(settings, loan_seconds_max=LOAN_SECONDS_MAX) as database:
         await _close(database, slug)
         tell("Waiting for what began before …")
         await _wait_for_older_transactions(database, wait_seconds_max)

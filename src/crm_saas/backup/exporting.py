@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from crm_saas.backup.archive import Manifest, Writer
 from crm_saas.backup.tables import (
+    LOAN_SECONDS_MAX,
     Table,
     driver_cursor,
     schema_revision,
@@ -39,7 +40,7 @@ async def export_tenant(settings: Settings, *, slug: str, out: BinaryIO, tell: T
     async with within(settings, slug) as context:
         tenant = context.tenant
         await record(context, "tenant.exported", subject=("sys_tenants_mst", tenant.id))
-    database = Database(settings, "crm_dump")
+    database = Database(settings, "crm_dump", loan_seconds_max=LOAN_SECONDS_MAX)
     try:
         async with database.transaction(None) as session:
             await session.execute(text("set transaction isolation level repeatable read"))

@@ -20,6 +20,7 @@ from crm_saas.backup.persons import CUSTOMERS, link_persons, make_persons
 from crm_saas.backup.tables import (
     ACCOUNTS,
     BOUND_TO_TENANT,
+    LOAN_SECONDS_MAX,
     MEMBERSHIPS,
     TENANT,
     Table,
@@ -121,7 +122,7 @@ async def import_tenant(
             if as_slug is None
             else _Target(new_id(), as_slug, True)
         )
-        async with platform(settings) as database:
+        async with platform(settings, loan_seconds_max=LOAN_SECONDS_MAX) as database:
             async with database.transaction(None) as session:
                 cursor = await driver_cursor(session)
                 tables = await _fitting_tables(cursor, archive)

@@ -11,6 +11,9 @@ TENANT = "sys_tenants_mst"
 ACCOUNTS = "sys_staff_mst"
 MEMBERSHIPS = "sys_staff_tenants"
 
+# One transaction of a backup: millions of customers, into a slow pipe.
+LOAN_SECONDS_MAX = 24 * 3600
+
 # Which rows of the global tables are a tenant's too. Accounts bring their password's hash, without
 # which nobody could sign in to a restored tenant; a known account is never changed by an import.
 SYSTEM_ROWS = {

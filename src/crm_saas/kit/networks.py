@@ -1,6 +1,11 @@
-"""Whom an address stands for."""
+"""Addresses: what they look like, and whom they stand for."""
 
+import socket
 from ipaddress import ip_address, ip_network
+
+
+def family_of(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def network_of(address: str | None, *, v4_bits: int = 24) -> str:

@@ -84,15 +84,21 @@ class RequestLog:
         client = scope.get("client")
         if client is None:
             return None
-        address = client[0]
+        address = _plain(client[0])
         forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")
         while self._is_proxy(address) and forwarded and _parsed(forwarded[-1]):
-            address = forwarded.pop().strip()
+            address = _plain(forwarded.pop().strip())
         return address
 
     def _is_proxy(self, address: str) -> bool:
         parsed = _parsed(address)
         return parsed is not None and any(parsed in network for network in self._proxies)
+
+
+def _plain(address: str) -> str:
+    """IPv4 as itself: a socket for both families shows it as ::ffff:192.0.2.1."""
+    mapped = getattr(_parsed(address), "ipv4_mapped", None)
+    return str(mapped) if mapped else address
 
 
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

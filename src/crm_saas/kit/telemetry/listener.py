@@ -11,6 +11,7 @@ from litestar.di import Provide
 
 from crm_saas.kit import health
 from crm_saas.kit.http import SERVER_OPTIONS
+from crm_saas.kit.networks import family_of
 from crm_saas.kit.settings import Settings, SettingsError
 from crm_saas.kit.telemetry.page import MetricsPage
 
@@ -46,7 +47,7 @@ async def listening(
 
 def _bound(host: str, port: int) -> socket.socket:
     """Here, since uvicorn would end the process. Raises SettingsError."""
-    listener = socket.socket()
+    listener = socket.socket(family_of(host))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
