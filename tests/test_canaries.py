@@ -10,7 +10,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -150,15 +150,8 @@ def test_what_is_planted_is_told_nowhere(
 
 
 def production_like(settings: Settings, provider: twilio.TwilioStandIn) -> Settings:
-    return replace(
-        settings,
-        metrics_token=METRICS_TOKEN,
-        otp_sender="twilio",
-        otp_channels=("sms", "voice"),
-        twilio_account_sid=twilio.ACCOUNT,
-        twilio_auth_token=twilio.TOKEN,
-        twilio_from=twilio.FROM,
-        twilio_base_url=provider.base_url,
+    return twilio.sending_through(
+        provider, settings, metrics_token=METRICS_TOKEN, otp_channels=("sms", "voice")
     )
 
 

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -60,15 +60,7 @@ class Shop:
 @pytest.fixture
 def shop(settings: Settings, owner_connection: psycopg.Connection) -> Iterator[Shop]:
     with twilio.twilio_stand_in() as stand_in:
-        settings = replace(
-            settings,
-            otp_sender="twilio",
-            twilio_account_sid=twilio.ACCOUNT,
-            twilio_auth_token=twilio.TOKEN,
-            twilio_from=twilio.FROM,
-            twilio_base_url=stand_in.base_url,
-            public_url="https://crm.example.com",
-        )
+        settings = twilio.sending_through(stand_in, settings, public_url="https://crm.example.com")
         with run_server(settings) as server, make_tenant(server) as tenant:
             yield Shop(tenant, settings, stand_in, owner_connection)
 

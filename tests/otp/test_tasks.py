@@ -1,5 +1,4 @@
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from uuid import UUID
 
 import psycopg
@@ -32,15 +31,8 @@ def stand_in() -> Iterator[TwilioStandIn]:
 
 @pytest.fixture
 async def desk(settings: Settings, stand_in: TwilioStandIn) -> AsyncIterator[Desk]:
-    settings = replace(
-        settings,
-        otp_sender="twilio",
-        otp_channels=("sms", "voice"),
-        otp_countries=("OM", "US"),
-        twilio_account_sid=twilio.ACCOUNT,
-        twilio_auth_token=twilio.TOKEN,
-        twilio_from=twilio.FROM,
-        twilio_base_url=stand_in.base_url,
+    settings = twilio.sending_through(
+        stand_in, settings, otp_channels=("sms", "voice"), otp_countries=("OM", "US")
     )
     async with open_desk(settings) as desk:
         yield desk

@@ -6,7 +6,6 @@ The day is faked by moving rows back in time, as they will stand when it has pas
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from uuid import UUID
 
 import phonenumbers
@@ -49,15 +48,7 @@ def stand_in() -> Iterator[TwilioStandIn]:
 
 @pytest.fixture
 async def desk(settings: Settings, stand_in: TwilioStandIn) -> AsyncIterator[Desk]:
-    settings = replace(
-        settings,
-        otp_sender="twilio",
-        twilio_account_sid=twilio.ACCOUNT,
-        twilio_auth_token=twilio.TOKEN,
-        twilio_from=twilio.FROM,
-        twilio_base_url=stand_in.base_url,
-    )
-    async with open_desk(settings) as desk:
+    async with open_desk(twilio.sending_through(stand_in, settings)) as desk:
         yield desk
 
 

@@ -13,7 +13,7 @@ from base64 import b64encode
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +23,8 @@ from xml.etree import ElementTree as ET
 
 import httpx
 from twilio.request_validator import RequestValidator
+
+from crm_saas.kit.settings import Settings
 
 ACCOUNT = "AC" + "0" * 32
 TOKEN = "stand-in-auth-token"
@@ -138,6 +140,19 @@ class TwilioStandIn:
         if not found:
             return 404, _error(404, 20404, f"The requested resource {sid} was not found")
         return 200, _resource(found[0])
+
+
+def sending_through(stand_in: "TwilioStandIn", settings: Settings, **changes: Any) -> Settings:
+    """The settings of a process that sends its codes there."""
+    return replace(
+        settings,
+        otp_sender="twilio",
+        twilio_account_sid=ACCOUNT,
+        twilio_auth_token=TOKEN,
+        twilio_from=FROM,
+        twilio_base_url=stand_in.base_url,
+        **changes,
+    )
 
 
 @contextmanager
