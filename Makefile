@@ -11,7 +11,7 @@ export UV_PYTHON_DOWNLOADS := never
 # FULL=1 tries most, SHORT=1 as little as `make test` does.
 SIZE = $(if $(FULL),full,$(if $(SHORT),short,long))
 
-.PHONY: run test model fuzz faults assurance lint types contracts check clients clean
+.PHONY: run test model fuzz planted faults assurance lint types contracts check clients clean
 .DEFAULT_GOAL := run
 
 run: $(READY) ## PostgreSQL, API and worker on 127.0.0.1:$PORT until Ctrl-C
@@ -29,8 +29,11 @@ fuzz: $(READY) ## hostile input: every operation of the API, every parser, a day
 faults: $(READY) ## kills, cuts, full disks and frozen servers, under load
 	@CRM_TEST_SIZE=$(SIZE) exec $(BIN)/pytest tests/faults $(ARGS)
 
+planted: $(READY) ## faults planted in copies of the code, each caught by the test that names it
+	@CRM_TEST_SIZE=$(SIZE) exec $(BIN)/pytest tests/planted $(ARGS)
+
 assurance: ## all of these; each writes what it reached into docs/assurance.md
-	@for target in test model fuzz faults; do \
+	@for target in test model fuzz planted faults; do \
 		CRM_ASSURANCE="make $$target$(if $(FULL), FULL=1)" $(MAKE) $$target || exit 1; \
 	done
 

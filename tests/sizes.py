@@ -1,5 +1,5 @@
 """How much of a thing a run tries: `short` in `make test`, `long` in the targets of their own
-(`make model`, `make fuzz`, `make faults`), `full` in those with FULL=1.
+(`make model`, `make fuzz`, `make planted`, `make faults`), `full` in those with FULL=1.
 """
 
 import os
