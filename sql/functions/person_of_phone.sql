@@ -15,10 +15,10 @@ security definer
 set search_path = pg_catalog, public, pg_temp
 as $$
 declare
-    rotation_lock constant bigint := 7203412;
+    rotation_lock constant integer := 7203412;
     place integer;
 begin
-    perform pg_advisory_xact_lock_shared(rotation_lock);
+    perform pg_advisory_xact_lock_shared(rotation_lock, 0);
     place := array_position(key_versions, (select max(p.key_version) from sys_customers_mst p));
     -- Before the first rotation, the oldest key: rows without a version were made with it.
     place := coalesce(place, cardinality(key_versions));

@@ -72,7 +72,7 @@ def move_persons(
     while rows := connection.execute(_PHONES, [*last, BATCH_ROWS]).fetchall():
         hashes = [_hashes(keys, phone) for _, _, phone in rows]
         with connection.transaction():
-            connection.execute("select pg_advisory_xact_lock(%s)", [ROTATION_LOCK])
+            connection.execute("select pg_advisory_xact_lock(%s, 0)", [ROTATION_LOCK])
             found += _move(connection, ring.current, hashes)
         last = rows[-1][:2]
         progress(found)
