@@ -5,6 +5,23 @@
 -- one under the key that the newest row has, whatever the ring of this process holds beside it, so
 -- that two processes with different rings make one person of one phone. `keys rotate-master` moves
 -- all of them on; its lock keeps that moment from dividing a look-up and its insert.
+--
+-- The first form took one hash. The API that calls it still runs when `migrate` first comes by, and
+-- tables are not migrated then; it goes with the next `migrate`. What it makes has no version, which
+-- means the oldest key.
+do $$
+begin
+    if exists (
+        select
+        from pg_attribute
+        where attrelid = to_regclass('public.sys_customers_mst')
+            and attname = 'key_version'
+            and not attisdropped
+    ) then
+        drop function if exists person_of_phone(bytea, uuid);
+    end if;
+end
+$$;
 create or replace function person_of_phone(
     wanted_hashes bytea[],
     key_versions bigint[],
