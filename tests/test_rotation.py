@@ -3,10 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from typing import Any
-from uuid import UUID, uuid4
 
 import pytest
 from click.testing import CliRunner
@@ -21,24 +18,12 @@ from crm_saas.rotation import Rotation, rotate_master
 from crm_saas.worker import open_queue
 from factories.codes import new_mobile, send_code
 from factories.database import as_role, rows
+from factories.rotations import proved, ring, serving
 from factories.servers import Server, run_server
 from factories.tenants import TestTenant, make_tenant
 from factories.trails import report, seal
 
-OLD, NEW = b"\x01" * 32, b"\x02" * 32
 PASSWORD = "a long password"
-
-
-def ring(settings: Settings, *versions: int) -> Settings:
-    keys = {1: OLD, 2: NEW}
-    return replace(settings, master_keys={version: keys[version] for version in versions})
-
-
-@contextmanager
-def serving(tenant: TestTenant, settings: Settings) -> Iterator[TestTenant]:
-    """The same tenant on a server with another ring."""
-    with run_server(settings) as server, ExitStack() as stack:
-        yield TestTenant(tenant.id, tenant.slug, server, stack)
 
 
 @pytest.fixture
@@ -52,24 +37,6 @@ def team(tenant: TestTenant, name: str, token: str) -> Any:
         answer = client.post("/teams", json={"name": name}, headers={"Idempotency-Key": name})
     assert answer.status_code == 201, answer.text
     return answer.json()
-
-
-def proved(tenant: TestTenant, phone: str) -> UUID:
-    """The person behind a customer whose phone was just proved."""
-    made = tenant.client("owner").post(
-        "/customers",
-        json={
-            "type": "full", "name": "Amal", "phone": phone, "otpCode": send_code(tenant, phone)
-        },
-    )  # fmt: skip
-    assert made.status_code == 201, made.text
-    [(person,)] = rows(
-        tenant.server.settings,
-        "select person_id from org_customers_mst where id = %s",
-        made.json()["id"],
-    )
-    assert isinstance(person, UUID)
-    return person
 
 
 def forget_codes(settings: Settings) -> None:
@@ -195,20 +162,6 @@ def test_who_is_new_during_a_rotation_is_one_person(settings: Settings, old_serv
     assert rows(settings, "select key_version, count(*) from sys_customers_mst group by 1") == [
         (2, 3)
     ]
-
-
-def test_a_person_whom_no_phone_leads_to_holds_up_nothing(settings: Settings) -> None:
-    with as_role(settings) as platform:
-        platform.execute(
-            "insert into sys_customers_mst (id, phone_hash, created_at)"
-            " values (%s, 'a', now() - interval '2 hours'), (%s, 'b', now())",
-            [uuid4(), uuid4()],
-        )
-    assert rotate_master(ring(settings, 1)).moved["persons whom no customer's phone leads to"] == 0
-    done = rotate_master(ring(settings, 1, 2))
-    assert done.moved["persons whom no customer's phone leads to"] == 1
-    # The other may be about to get its customer.
-    assert [key.needed_by for key in done.old_keys] == [["1 persons in sys_customers_mst"]]
 
 
 def test_a_rotation_that_was_cut_off_goes_on(

@@ -36,10 +36,18 @@ def upgrade() -> None:
         sa.Column("mac", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("tenant_org_id", "id", name=op.f("org_audit_heads_pk")),
     )
-    op.add_column("sys_customers_mst", sa.Column("key_version", sa.BigInteger(), nullable=True))
-    op.create_index("sys_customers_mst_key_version_ix", "sys_customers_mst", ["key_version"])
     for table in ("org_audit_seals", "org_audit_heads"):
         protect(table)
+    # Whoever waits for a table keeps all who come later waiting: give up, and be run again.
+    op.execute("set local lock_timeout = '3s'")
+    op.add_column("sys_customers_mst", sa.Column("key_version", sa.BigInteger(), nullable=True))
+    # No row has one yet: what is locked meanwhile is locked for the look at each.
+    op.create_index(
+        "sys_customers_mst_key_version_ix",
+        "sys_customers_mst",
+        ["key_version"],
+        postgresql_where=sa.text("key_version is not null"),
+    )
 
 
 def downgrade() -> None:

@@ -22,7 +22,8 @@ begin
     if tenant is distinct from current_tenant() then
         raise insufficient_privilege using message = 'another tenant''s codes';
     end if;
-    -- The unique index would stop two of one purpose only.
+    -- The unique index would stop two of one purpose only. The phone is hashed with a key already:
+    -- nobody can choose one for the number of another lock (kit/locks.py).
     perform pg_advisory_xact_lock(hashtextextended(tenant::text || encode(phone, 'hex'), 0));
     -- The pause holds after a code was used, too.
     if exists (

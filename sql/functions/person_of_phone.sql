@@ -5,6 +5,23 @@
 -- one under the key that the newest row has, whatever the ring of this process holds beside it, so
 -- that two processes with different rings make one person of one phone. `keys rotate-master` moves
 -- all of them on; its lock keeps that moment from dividing a look-up and its insert.
+--
+-- The first form took one hash. The API that calls it still runs when `migrate` first comes by, and
+-- tables are not migrated then; it goes with the next `migrate`. What it makes has no version, which
+-- means the oldest key.
+do $$
+begin
+    if exists (
+        select
+        from pg_attribute
+        where attrelid = to_regclass('public.sys_customers_mst')
+            and attname = 'key_version'
+            and not attisdropped
+    ) then
+        drop function if exists person_of_phone(bytea, uuid);
+    end if;
+end
+$$;
 create or replace function person_of_phone(
     wanted_hashes bytea[],
     key_versions bigint[],
@@ -15,10 +32,10 @@ security definer
 set search_path = pg_catalog, public, pg_temp
 as $$
 declare
-    rotation_lock constant bigint := 7203412;
+    rotation_lock constant integer := 7203412;
     place integer;
 begin
-    perform pg_advisory_xact_lock_shared(rotation_lock);
+    perform pg_advisory_xact_lock_shared(rotation_lock, 0);
     place := array_position(key_versions, (select max(p.key_version) from sys_customers_mst p));
     -- Before the first rotation, the oldest key: rows without a version were made with it.
     place := coalesce(place, cardinality(key_versions));

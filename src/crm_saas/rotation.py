@@ -4,7 +4,7 @@ Run it once every process has the new key. It may be cut off and run again at an
 finds nothing to do.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from crm_saas.audit.renewing import head_versions, renew_heads
 from crm_saas.customers.persons import move_persons, person_versions
 from crm_saas.kit.crypto import KeyRing
 from crm_saas.kit.sealed import seal_again, versions_of
-from crm_saas.kit.settings import Role, Settings
+from crm_saas.kit.settings import Role, Settings, SettingsError
 from crm_saas.wiring import SEALED_COLUMNS
 
 Progress = Callable[[str, int], None]
@@ -45,7 +45,10 @@ class Rotation(msgspec.Struct, rename="camel"):
 
 
 def rotate_master(settings: Settings, progress: Progress = lambda *_: None) -> Rotation:
+    """Raises SettingsError when something stored was made with a newer key than the ring's: it
+    would be taken back to an old one."""
     ring = KeyRing.from_settings(settings)
+    _refuse_newer_keys(ring, keys_in_use(settings))
     moved: dict[str, int] = {}
     with _connection(settings, "crm_platform") as platform:
         for column in SEALED_COLUMNS:
@@ -82,10 +85,7 @@ def keys_in_use(settings: Settings) -> dict[int, list[str]]:
         counts: dict[str, Any] = {
             f"rows of {column}": versions_of(platform, column) for column in SEALED_COLUMNS
         }
-        counts["persons in sys_customers_mst"] = {
-            min(ring.masters) if version is None else version: rows
-            for version, rows in person_versions(platform).items()
-        }
+        counts["persons in sys_customers_mst"] = person_versions(platform)
         counts["heads of audit chains"] = head_versions(platform)
         for version in ring.masters:
             until = platform.execute(_CODES, [version]).fetchone()
@@ -97,6 +97,15 @@ def keys_in_use(settings: Settings) -> dict[int, list[str]]:
         for version, rows in by_version.items():
             needed.setdefault(version, []).append(f"{rows:,} {what}")
     return needed
+
+
+def _refuse_newer_keys(ring: KeyRing, needed: Mapping[int, list[str]]) -> None:
+    newest = max(needed, default=0)
+    if newest > ring.current:
+        raise SettingsError(
+            f"The newest key in CRM_MASTER_KEYS is {ring.current}, and {', '.join(needed[newest])} "
+            f"were made with key {newest}: set CRM_MASTER_KEYS as the API and the worker have it."
+        )
 
 
 @contextmanager

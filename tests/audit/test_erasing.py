@@ -51,6 +51,31 @@ def test_a_person_is_erased_and_the_trail_still_holds(settings: Settings) -> Non
     ] * 2
 
 
+def test_an_erasure_speaks_for_no_later_event(settings: Settings) -> None:
+    shop, amal = make_trail(settings, "shop", events=1), uuid4()
+
+    async def erase() -> int:
+        async with operator.within(settings, "shop") as context:
+            return await erase_from_trail(context, customer_id=amal)
+
+    asyncio.run(erase())
+    with as_role(settings) as platform:
+        platform.execute(
+            "update org_events set created_at = now() - interval '1 day' where customer_id = %s",
+            [amal],
+        )
+    asyncio.run(record_events(settings, "shop", 1, customer_id=amal))
+    asyncio.run(seal(settings, shop))
+    with as_role(settings) as platform:
+        platform.execute(
+            "update org_events set before = null, after = null, salt = null"
+            " where customer_id = %s and kind = 'customer.changed'",
+            [amal],
+        )
+    [fault] = report(settings, shop).faults
+    assert fault.what.endswith("are gone without a record of an erasure")
+
+
 def test_the_application_cannot_erase(settings: Settings) -> None:
     shop, amal = make_trail(settings, "shop", events=1), uuid4()
     asyncio.run(record_events(settings, "shop", 1, customer_id=amal))

@@ -9,6 +9,7 @@ import httpx
 import psycopg
 import pytest
 
+from crm_saas.customers.identifiers import Claim, claim_lock
 from factories.addresses import add_address
 from factories.codes import new_mobile, send_code
 from factories.customers import create_guest, create_stub, new_phone
@@ -185,10 +186,10 @@ def test_waits_for_a_till_that_looks_for_one_of_the_phones(
 ) -> None:
     """Or the till would read the holder before the merge and the customer after it."""
     source, target = create_stub(api), create_stub(api)
-    claim = f"{tenant.id}|phone|{source['phone']}"
+    lock = claim_lock(tenant.server.settings, tenant.id, Claim("phone", source["phone"]))
     with as_role(tenant.server.settings) as till, ThreadPoolExecutor(1) as pool:
         with till.transaction():
-            till.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [claim])
+            till.execute("select pg_advisory_xact_lock(%s)", [lock])
             merging = pool.submit(ask, api, source, target)
             while not merging.done() and not _somebody_waits(till):
                 pass

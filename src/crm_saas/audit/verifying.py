@@ -69,6 +69,9 @@ _SEALED = """
                 and r.customer_id = e.customer_id
                 and r.kind = 'customer.trail_erased'
                 and r.salt is not null
+                -- Of this event: an older erasure took no later one. Times are those of the
+                -- transactions' beginnings, and either may have begun long before it was done.
+                and r.created_at >= greatest(e.created_at, timestamptz '2000-01-01') - %s::interval
         ) end as erasure_recorded
     from org_audit_seals s
     left join org_events e on e.tenant_org_id = s.tenant_org_id and e.id = s.id
@@ -169,7 +172,7 @@ class Verifier:
     ) -> tuple[int, bytes]:
         """Along the seals; the position and digest of the last one."""
         position, digest = 0, genesis(tenant_id)
-        for number, row in enumerate(self._rows(_SEALED, tenant_id), 1):
+        for number, row in enumerate(self._rows(_SEALED, LOOK_BACK, tenant_id), 1):
             where = f"position {row['position']}"
             before = self._faults_found
             if row["position"] != position + 1:

@@ -13,6 +13,8 @@ from crm_saas.customers.errors import EmailTaken, PhoneTaken
 from crm_saas.customers.models import Customer, Identifier
 from crm_saas.kit.context import Context
 from crm_saas.kit.ids import new_id
+from crm_saas.kit.locks import lock_number
+from crm_saas.kit.settings import Settings
 
 
 class Claim(NamedTuple):
@@ -44,12 +46,16 @@ async def lock_claims(context: Context, claims: Iterable[Claim]) -> list[Holder]
         return []
     await context.session.execute(
         text(
-            "select pg_advisory_xact_lock(hashtextextended(claim, 0)) from unnest("
-            "cast(:claims as text[])) with ordinality as c (claim, place) order by place"
+            "select pg_advisory_xact_lock(number) from unnest("
+            "cast(:numbers as bigint[])) with ordinality as c (number, place) order by place"
         ),
-        {"claims": [f"{context.tenant.id}|{claim.kind}|{claim.value}" for claim in wanted]},
+        {"numbers": [claim_lock(context.settings, context.tenant.id, claim) for claim in wanted]},
     )
     return await find_holders(context, wanted)
+
+
+def claim_lock(settings: Settings, tenant_id: UUID, claim: Claim) -> int:
+    return lock_number(settings, "claim", str(tenant_id), *claim)
 
 
 async def find_holders(context: Context, claims: list[Claim]) -> list[Holder]:

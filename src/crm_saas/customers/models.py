@@ -27,10 +27,17 @@ class Person(Base):
     """The platform-wide person behind a verified phone. No tenant ever sees this id."""
 
     __tablename__ = "sys_customers_mst"
+    __table_args__ = (
+        Index(
+            "sys_customers_mst_key_version_ix",
+            "key_version",
+            postgresql_where=text("key_version is not null"),
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     phone_hash: Mapped[bytes] = mapped_column(unique=True)
-    key_version: Mapped[int | None] = mapped_column(BigInteger, index=True)
+    key_version: Mapped[int | None] = mapped_column(BigInteger)
     """Of the master key that the hash is made with; null, from before that was written down, is
     the oldest."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -163,7 +163,7 @@ def find_open_defaults(connection: psycopg.Connection) -> Iterator[str]:
 def _keep_migrations_away(connection: psycopg.Connection) -> None:
     """Two that replace one function at once fail; a migration that runs is waited for."""
     connection.execute("set local lock_timeout = '10s'")
-    connection.execute("select pg_advisory_xact_lock(%s)", [MIGRATE_LOCK])
+    connection.execute("select pg_advisory_xact_lock(%s, 0)", [MIGRATE_LOCK])
 
 
 def _policies(connection: psycopg.Connection, table: str) -> dict[str, tuple[Any, ...]]:

@@ -17,6 +17,7 @@ from crm_saas.kit.context import Context
 from crm_saas.kit.crypto import KeyRing, decrypt, encrypt
 from crm_saas.kit.errors import InvalidInput, Problem
 from crm_saas.kit.ids import new_id
+from crm_saas.kit.locks import lock_number
 from crm_saas.kit.models import Base, TenantOwned
 from crm_saas.kit.sealed import SealedColumn
 
@@ -70,9 +71,13 @@ async def claim(context: Context, *, route: str, key: str, body: bytes) -> Store
             "Idempotency-Key", f"must be 1 to {KEY_LENGTH_MAX} printable characters"
         )
     principal = _principal(context)
-    name = f"{context.tenant.id}|{principal}|{route}|{key}"
     locked = await context.session.scalar(
-        text("select pg_try_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name}
+        text("select pg_try_advisory_xact_lock(:number)"),
+        {
+            "number": lock_number(
+                context.settings, "idempotency", str(context.tenant.id), principal, route, key
+            )
+        },
     )
     if not locked:
         raise IdempotencyKeyInFlight(

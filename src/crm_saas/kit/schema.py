@@ -45,7 +45,7 @@ class Policy(NamedTuple):
 
 def migrate(settings: Settings) -> None:
     with owner_connection(settings) as connection:
-        connection.execute("select pg_advisory_lock(%s)", [MIGRATE_LOCK])
+        connection.execute("select pg_advisory_lock(%s, 0)", [MIGRATE_LOCK])
         apply_roles(connection, settings)
         for extension in EXTENSIONS:
             connection.execute(
@@ -64,7 +64,7 @@ def migrate(settings: Settings) -> None:
 def make_roles(settings: Settings) -> None:
     """The roles alone, which a dump does not hold and its restore asks for."""
     with owner_connection(settings) as connection:
-        connection.execute("select pg_advisory_lock(%s)", [MIGRATE_LOCK])
+        connection.execute("select pg_advisory_lock(%s, 0)", [MIGRATE_LOCK])
         apply_roles(connection, settings)
 
 

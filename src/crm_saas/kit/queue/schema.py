@@ -15,6 +15,7 @@ from procrastinate.schema import SchemaManager
 from psycopg import Connection
 from psycopg.pq import TransactionStatus
 
+QUEUE_LOCK = 7_203_413
 _SETTLE = """
 create schema if not exists jobs;
 create table if not exists jobs.applied_migrations (
@@ -34,7 +35,7 @@ def apply_jobs_schema(connection: Connection) -> list[str]:
         raise RuntimeError("apply_jobs_schema needs a connection outside any transaction")
     with connection.transaction():
         # Two migrations at once take turns.
-        connection.execute("select pg_advisory_xact_lock(hashtext('jobs.applied_migrations'))")
+        connection.execute("select pg_advisory_xact_lock(%s, 0)", [QUEUE_LOCK])
         connection.execute(_SETTLE)
         if not _installed(connection):
             _use_schema(connection)
