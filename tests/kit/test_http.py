@@ -103,6 +103,11 @@ def test_a_head_that_does_not_come_is_given_up(
         assert said(opened).startswith(b"HTTP/1.1 200 ")
         opened.sendall(LINE)
         assert said(opened) == b""
+    with connection(server) as opened:
+        opened.sendall(LINE + b"\r\n")
+        assert said(opened).startswith(b"HTTP/1.1 200 ")
+        opened.sendall(b"\r\n")  # no head begins with it
+        assert said(opened) == b""
 
 
 class Endless:

@@ -52,8 +52,13 @@ class BoundedHttp(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._unparsed_bytes += len(data)
         super().data_received(data)
-        if self._unparsed_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._unparsed_bytes > HEAD_BYTES_MAX:
             self._refuse()
+        elif self.cycle is None or self.cycle.response_complete:
+            # Whatever comes ends uvicorn's waiting for the next request, also an empty line.
+            self._await_head()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
