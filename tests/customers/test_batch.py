@@ -7,14 +7,16 @@ from typing import Any
 import httpx
 import pytest
 
+from crm_saas.kit.db import BATCHES_MAX
 from crm_saas.kit.settings import Settings
+from crm_saas.kit.shares import SHARES
 from factories.codes import new_mobile, send_code
 from factories.customers import create_stub, new_phone
 from factories.database import as_role
 from factories.servers import run_server
 from factories.tenants import TestTenant, make_tenant
 
-BATCHES = 4  # as many as their pool has connections
+BATCHES = BATCHES_MAX // SHARES  # as many connections as one tenant may hold of their pool
 
 
 def row(key: str, **fields: Any) -> dict[str, Any]:
@@ -109,7 +111,7 @@ def test_rows_that_come_too_late_may_come_again(
 
 
 def test_batches_queue_among_themselves_only(settings: Settings) -> None:
-    """Rows that wait for a lock hold every connection of their pool: the next batch is told so."""
+    """Rows that wait for a lock hold what their tenant may hold: the next batch is told so."""
     hasty = replace(settings, pool_timeout_seconds=0.5)
     with (
         run_server(hasty) as server,

@@ -15,6 +15,7 @@ from crm_saas.kit.admission import Admission
 from crm_saas.kit.db import STREAMS_MAX
 from crm_saas.kit.errors import Overloaded
 from crm_saas.kit.settings import Settings
+from crm_saas.kit.shares import SHARES
 from factories.database import as_role
 from factories.servers import Server, run_server
 from factories.tenants import TestTenant, make_tenant
@@ -72,6 +73,10 @@ def me(tenant: TestTenant) -> httpx.Response:
     return tenant.client("owner").get("/auth/me")
 
 
+def export(tenant: TestTenant) -> httpx.Response:
+    return tenant.client("owner").get("/customers/export")
+
+
 def test_overload_is_refused_at_once_and_health_stays_true(settings: Settings) -> None:
     with serving(settings, requests_in_flight_max=4) as (server, [one, two, three]):
         with held_up(one, 2), held_up(two, 4 - 2):
@@ -112,18 +117,36 @@ def test_a_process_streams_four_exports(
 ) -> None:
     """They stand still before their first row; a fifth is refused, and other requests are not."""
     with (
+        serving(settings, pool_timeout_seconds=0.5) as (_, [one, two, three]),
+        ThreadPoolExecutor(STREAMS_MAX) as pool,
+    ):
+        with owner_connection.transaction():
+            owner_connection.execute("lock table org_customers_mst in access exclusive mode")
+            held = [pool.submit(export, who) for who in [one, two] * (STREAMS_MAX // 2)]
+            _wait_until_blocked(settings, STREAMS_MAX)
+            refused = export(three)
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+            assert me(three).status_code == 200
+        assert [_status(answer) for answer in held] == [200] * STREAMS_MAX
+
+
+def test_one_tenant_has_half_of_the_exports(
+    settings: Settings, owner_connection: psycopg.Connection
+) -> None:
+    half = STREAMS_MAX // SHARES
+    with (
         serving(settings, pool_timeout_seconds=0.5) as (_, [one, two, _three]),
         ThreadPoolExecutor(STREAMS_MAX) as pool,
     ):
-        api = one.client("owner")
         with owner_connection.transaction():
             owner_connection.execute("lock table org_customers_mst in access exclusive mode")
-            held = [pool.submit(api.get, "/customers/export") for _ in range(STREAMS_MAX)]
-            _wait_until_blocked(settings, STREAMS_MAX)
-            refused = api.get("/customers/export")
-            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
-            assert me(two).status_code == 200
-        assert [_status(answer) for answer in held] == [200] * STREAMS_MAX
+            held = [pool.submit(export, one) for _ in range(half)]
+            _wait_until_blocked(settings, half)
+            assert export(one).status_code == 503
+            held.append(pool.submit(export, two))
+            _wait_until_blocked(settings, half + 1)
+        assert [_status(answer) for answer in held] == [200] * (half + 1)
+        assert export(one).status_code == 200
 
 
 @pytest.mark.anyio
@@ -151,7 +174,7 @@ async def test_places_come_back() -> None:
         await asyncio.sleep(0)
         queued.cancel()
         await asyncio.gather(queued, return_exceptions=True)
-    assert (admission._in_flight, admission._parts) == (0, {})
+    assert (admission._in_flight, admission._connections._shares) == (0, {})
 
 
 async def _hold(admission: Admission, caller: str) -> None:

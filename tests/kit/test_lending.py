@@ -9,9 +9,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from crm_saas.kit.budgets import Leases
 from crm_saas.kit.db import Database, Pool
+from crm_saas.kit.errors import Unavailable
+from crm_saas.kit.problems import database_problem
 from crm_saas.kit.settings import Settings
-from factories.proxies import Fate, Proxy, proxy_to
+from factories.proxies import Direction, Fate, Proxy, proxy_to
 
 LOAN_SECONDS_MAX = 1.0
 BOUND_SECONDS = 30
@@ -60,6 +63,35 @@ def test_a_connection_that_fell_silent_is_not_lent(line: tuple[Settings, Proxy])
         database = Database(settings, loan_seconds_max=BOUND_SECONDS)
         await ask(database, "asides")
         proxy.silence_all()
+        await ask(database, "asides")
+        await database.close()
+
+    asyncio.run(go())
+
+
+def test_a_pooler_whose_database_is_away_is_busy_and_no_fault_of_ours(
+    line: tuple[Settings, Proxy],
+) -> None:
+    """PgBouncer lets in whom it remembers, and breaks off at the first statement."""
+    settings, proxy = line
+
+    def break_off(direction: Direction, chunk: bytes) -> Fate:
+        return Fate.CUT if direction == "request" and chunk[:1] in (b"Q", b"P") else Fate.PASS
+
+    async def go() -> None:
+        database = Database(settings)
+        pools: tuple[Pool, ...] = ("requests", "asides", "batches", "streams")
+        for pool in pools:
+            await ask(database, pool)
+        proxy.judge = break_off
+        for pool in pools:
+            for _ in range(2):  # on a connection that was kept, and on a new one
+                with pytest.raises(DBAPIError) as broken:
+                    await ask(database, pool)
+                assert isinstance(database_problem(broken.value), Unavailable)
+        with pytest.raises(Unavailable):
+            await Leases(database, window_seconds=60).spend(b"somebody", 100)
+        proxy.judge = lambda _direction, _chunk: Fate.PASS
         await ask(database, "asides")
         await database.close()
 

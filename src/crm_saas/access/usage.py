@@ -13,8 +13,6 @@ from uuid import UUID
 
 from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from crm_saas.access.models import KeyUse
 from crm_saas.kit.context import Context
@@ -80,5 +78,5 @@ class KeyUses:
     async def _try_to_write(self) -> None:
         try:
             await self.write()
-        except (DBAPIError, PoolTimeout) as error:
+        except Exception as error:  # the next minute's are written, whatever became of these
             log.warning("could not write when keys were used: %s", type(error).__name__)

@@ -8,31 +8,19 @@ the connections and half of the places, so that the other half stays for the oth
 import asyncio
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 
 from crm_saas.kit.errors import Overloaded
 from crm_saas.kit.settings import Settings
-
-SHARES = 2
-
-
-@dataclass
-class _Part:
-    """What one caller holds."""
-
-    connections: asyncio.Semaphore
-    in_flight: int = 0
+from crm_saas.kit.shares import SHARES, Shares
 
 
 class Admission:
     def __init__(self, settings: Settings) -> None:
         self._in_flight_max = settings.requests_in_flight_max
         self._part_max = settings.requests_in_flight_max // SHARES
-        self._connections_max = max(1, settings.pool_size // SHARES)
         self._wait_seconds = settings.pool_timeout_seconds
         self._in_flight = 0
-        # Bounded by the requests in flight: whoever holds nothing has no entry.
-        self._parts: dict[Hashable, _Part] = {}
+        self._connections = Shares(settings.pool_size)
 
     @contextmanager
     def counted(self) -> Iterator[None]:
@@ -52,10 +40,12 @@ class Admission:
         Yields what gives the connection back before the end, for an answer that streams on
         without it. Raises Overloaded.
         """
-        with self.counted(), self._part_of(caller) as part:
+        with self.counted(), self._connections.of(caller) as share:
+            if share.users > self._part_max:
+                raise Overloaded
             try:
                 async with asyncio.timeout(self._wait_seconds):
-                    await part.connections.acquire()
+                    await share.places.acquire()
             except TimeoutError as error:
                 raise Overloaded from error
             held = True
@@ -64,24 +54,9 @@ class Admission:
                 nonlocal held
                 if held:
                     held = False
-                    part.connections.release()
+                    share.places.release()
 
             try:
                 yield release
             finally:
                 release()
-
-    @contextmanager
-    def _part_of(self, caller: Hashable) -> Iterator[_Part]:
-        part = self._parts.get(caller)
-        if part is None:
-            part = self._parts[caller] = _Part(asyncio.Semaphore(self._connections_max))
-        if part.in_flight >= self._part_max:
-            raise Overloaded
-        part.in_flight += 1
-        try:
-            yield part
-        finally:
-            part.in_flight -= 1
-            if part.in_flight == 0:
-                del self._parts[caller]

@@ -1,5 +1,6 @@
 """The database as one role sees it. Nothing else opens a transaction."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Literal, NamedTuple
@@ -8,12 +9,14 @@ from uuid import UUID
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.types import Uuid
 
 from crm_saas.kit.lending import bound_loans
 from crm_saas.kit.pools import counted_pool
 from crm_saas.kit.settings import Role, Settings
+from crm_saas.kit.shares import Shares
 from crm_saas.kit.telemetry import metrics, tracing
 
 _STREAM_SECONDS_MAX = 3600
@@ -55,7 +58,7 @@ class Database:
     Pools apart, so that what holds one connection never queues for a second of the same pool:
     `requests`; `asides`, short transactions beside a request; `batches`, the rows of a till that
     was offline, which must not hold up anybody's one-time code; `streams`, exports that may take
-    as long as their reader does.
+    as long as their reader does. Of the last two, one tenant has half.
 
     No connection is lent for longer than `loan_seconds_max`, or an hour to a stream.
     """
@@ -77,6 +80,10 @@ class Database:
             # A request on a connection that died is run again by the middleware; the others ask.
             bound_loans(engine, seconds_max=seconds_max, ping=pool != "requests")
         self._sizes = sizes
+        self._shares: dict[Pool, Shares] = {
+            "batches": Shares(BATCHES_MAX),
+            "streams": Shares(STREAMS_MAX),
+        }
         for pool, size in sizes.items():
             metrics.POOL_SIZE.labels(role, pool).inc(size)
 
@@ -91,10 +98,32 @@ class Database:
         self, scope: Scope | None, pool: Pool = "requests"
     ) -> AsyncIterator[AsyncSession]:
         """Commits at the end, rolls back on an exception. No scope, no `org_*` rows."""
-        async with self.session(pool) as session, session.begin():
+        async with (
+            self._share_of(scope, pool),
+            self.session(pool) as session,
+            session.begin(),
+        ):
             if scope is not None:
                 await set_scope(session, scope)
             yield session
+
+    @asynccontextmanager
+    async def _share_of(self, scope: Scope | None, pool: Pool) -> AsyncIterator[None]:
+        """Raises PoolTimeout, as the pool itself does."""
+        shares = self._shares.get(pool)
+        if scope is None or shares is None:
+            yield
+            return
+        with shares.of(scope.tenant_id) as share:
+            try:
+                async with asyncio.timeout(self.settings.pool_timeout_seconds):
+                    await share.places.acquire()
+            except TimeoutError as error:
+                raise PoolTimeout("this tenant holds its half of the pool") from error
+            try:
+                yield
+            finally:
+                share.places.release()
 
     async def close(self) -> None:
         for engine in self._engines.values():

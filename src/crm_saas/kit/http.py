@@ -1,7 +1,8 @@
 """HTTP on the wire: bounds that uvicorn's fast parser does not have.
 
-By itself it takes heads of any size and any number of headers, and waits for them for ever. All
-servers of the product, and those of its tests, are made with `SERVER_OPTIONS`.
+By itself it takes heads of any size and any number of headers, and waits for ever: for them, and
+for somebody to read what it answers, with all that the answer holds. All servers of the product,
+and those of its tests, are made with `SERVER_OPTIONS`.
 """
 
 import asyncio
@@ -13,6 +14,9 @@ HEAD_BYTES_MAX = 64 * 1024
 HEADERS_MAX = 100
 HEAD_SECONDS_MAX = 30
 KEEP_ALIVE_SECONDS = 5
+# So much of an answer is read in so many seconds, or all that is left of it.
+READ_BYTES_MIN = 64 * 1024
+READ_SECONDS_MAX = 60
 
 _TOO_LARGE = (
     f"The request's line and headers may have {HEAD_BYTES_MAX:,} bytes together, and there may be "
@@ -25,7 +29,8 @@ class HeadTooLarge(Exception):
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """Refuses a head that is too large or too slow, and closes the connection."""
+    """Refuses a head that is too large or too slow, and closes the connection; breaks it off when
+    nobody reads."""
 
     _too_large = False
     _head_bytes = 0
@@ -33,6 +38,7 @@ class BoundedHttp(HttpToolsProtocol):
     """Since the parser last had something to tell: it keeps what is no whole header yet. Counted by
     what is read at once, 256 KiB at the most, so that is what the bound may be exceeded by."""
     _timer: asyncio.TimerHandle | None = None
+    _reading_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -40,13 +46,19 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._stop_watching()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         self._unparsed_bytes += len(data)
         super().data_received(data)
-        if self._unparsed_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._unparsed_bytes > HEAD_BYTES_MAX:
             self._refuse()
+        elif self.cycle is None or self.cycle.response_complete:
+            # Whatever comes ends uvicorn's waiting for the next request, also an empty line.
+            self._await_head()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -77,6 +89,18 @@ class BoundedHttp(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._unparsed_bytes = 0
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch_reading()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_reading()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._watch_reading()
 
     def send_400_response(self, msg: str) -> None:
         if self._too_large:
@@ -112,6 +136,24 @@ class BoundedHttp(HttpToolsProtocol):
     def _give_up(self) -> None:
         self._timer = None
         self.transport.close()
+
+    def _watch_reading(self) -> None:
+        """Also once the connection is closed: what is left to send keeps it, and its memory."""
+        self._stop_watching()
+        if left := self.transport.get_write_buffer_size():
+            self._reading_timer = self.loop.call_later(READ_SECONDS_MAX, self._judge_reading, left)
+
+    def _stop_watching(self) -> None:
+        if self._reading_timer is not None:
+            self._reading_timer.cancel()
+            self._reading_timer = None
+
+    def _judge_reading(self, left_before: int) -> None:
+        left = self.transport.get_write_buffer_size()
+        if left > max(0, left_before - READ_BYTES_MIN):
+            self.transport.abort()
+        else:
+            self._watch_reading()
 
 
 SERVER_OPTIONS: dict[str, Any] = {

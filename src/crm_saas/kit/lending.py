@@ -20,16 +20,25 @@ from sqlalchemy.pool import ConnectionPoolEntry
 LOAN_SECONDS_MAX = 30
 PING_SECONDS_MAX = 3
 _ALARM = "crm_saas.alarm"
+_IS_NEW = "crm_saas.is_new"
 
 
 def bound_loans(engine: AsyncEngine, *, seconds_max: float, ping: bool) -> None:
-    """`ping` asks each connection whether it lives before it is lent, as `pool_pre_ping` would
-    do without a bound."""
+    """`ping` asks each connection whether it lives before it is lent again, as `pool_pre_ping`
+    would do without a bound.
+
+    One that was made just now is not asked: a pooler lets in while its database is away, and the
+    caller's own statement then says so better than a pool that could not find a live connection.
+    """
     dialect = engine.dialect
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def mark(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info[_IS_NEW] = True
 
     @event.listens_for(engine.sync_engine, "checkout")
     def lend(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
-        if ping:
+        if not record.info.pop(_IS_NEW, False) and ping:
             _set_alarm(connection, record, PING_SECONDS_MAX)
             try:
                 dialect.do_ping(connection)
