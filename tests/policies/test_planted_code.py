@@ -1,4 +1,4 @@
-"""The faults that `make planted` plants in copies of the code: each fits, and the page shows all."""
+"""The faults that `make planted` plants in copies of the code: each fits, the page shows all."""
 
 import ast
 from pathlib import Path
