@@ -13,7 +13,7 @@ from crm_saas.customers import persons
 from crm_saas.doctor.keys import keys_check
 from crm_saas.kit import sealed
 from crm_saas.kit.deployment import new_master_key
-from crm_saas.kit.settings import Settings
+from crm_saas.kit.settings import Settings, SettingsError
 from crm_saas.rotation import Rotation, rotate_master
 from crm_saas.worker import open_queue
 from factories.codes import new_mobile, send_code
@@ -133,6 +133,37 @@ def test_lists_go_on_while_a_key_is_rolled_out(settings: Settings, old_server: S
                 here.server.client(token) as client,
             ):
                 assert client.get("/audit", params=asked).status_code == status
+
+
+def test_a_key_is_readable_everywhere_before_it_encrypts(
+    settings: Settings, old_server: Server
+) -> None:
+    held_back = ring(settings, 1, 2, current=1)
+    with make_tenant(old_server) as shop, serving(shop, held_back) as here:
+        token, phone = shop.key(), new_mobile()
+        assert team(shop, "ruwi", token) == team(here, "ruwi", token)
+        assert team(here, "seeb", token) == team(shop, "seeb", token)
+        code = send_code(here, phone)
+        body = {"phone": phone, "purpose": "registration", "code": code}
+        assert shop.client("pos").post("/customers/verify-otp", json=body).status_code == 200
+        asyncio.run(seal(held_back, shop.id))
+        asyncio.run(seal(ring(settings, 1), shop.id))
+    with pytest.raises(SettingsError, match="CRM_MASTER_KEY_CURRENT holds key 2 back"):
+        rotate_master(held_back)
+
+
+def test_an_answer_of_a_key_that_a_process_lacks_is_asked_for_again(
+    settings: Settings, old_server: Server
+) -> None:
+    with make_tenant(old_server) as shop, serving(shop, ring(settings, 1, 2)) as here:
+        token = shop.key()
+        team(here, "ruwi", token)
+        with old_server.client(token) as client:
+            answer = client.post(
+                "/teams", json={"name": "ruwi"}, headers={"Idempotency-Key": "ruwi"}
+            )
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert "does not have" in answer.json()["detail"]
 
 
 def test_codes_in_flight_keep_their_key(settings: Settings, old_server: Server) -> None:

@@ -1,5 +1,6 @@
 -- Puts a job into the queue for each of these tenants, except where the same job with the same
--- arguments waits or runs already; says how many. For periodic work over all tenants.
+-- arguments waits or runs already, or was parked within the last ten minutes: what no retry can help
+-- would be parked anew at every tick. Says how many. For periodic work over all tenants.
 create or replace function enqueue_job_for_tenants(
     tenants uuid[],
     job_name text,
@@ -22,11 +23,19 @@ begin
         where not exists (
             select
             from jobs.procrastinate_jobs j
-            where j.status in ('todo', 'doing')
-                and j.task_name = job_name
+            where j.task_name = job_name
                 -- Each comes from a trace of its own (kit/telemetry/tracing.py).
                 and j.args - 'traceparent'
                     = arguments - 'traceparent' || jsonb_build_object('tenant_id', t.tenant)
+                and (
+                    j.status in ('todo', 'doing')
+                    or j.status = 'failed'
+                    and exists (
+                        select
+                        from jobs.procrastinate_events e
+                        where e.job_id = j.id and e.at > now() - interval '10 minutes'
+                    )
+                )
         )
     );
     return coalesce(

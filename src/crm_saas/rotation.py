@@ -100,6 +100,11 @@ def keys_in_use(settings: Settings) -> dict[int, list[str]]:
 
 
 def _refuse_newer_keys(ring: KeyRing, needed: Mapping[int, list[str]]) -> None:
+    if ring.current < max(ring.masters):
+        raise SettingsError(
+            f"CRM_MASTER_KEY_CURRENT holds key {max(ring.masters)} back: take it away here and in "
+            "every process, and run this then."
+        )
     newest = max(needed, default=0)
     if newest > ring.current:
         raise SettingsError(

@@ -172,6 +172,30 @@ def test_a_broken_chain_is_not_made_sound_by_sealing_on(settings: Settings, tamp
     assert report(settings, shop).faults != []
 
 
+def test_a_broken_chain_parks_no_job_at_every_tick(
+    settings: Settings, run_jobs: Callable[[], None]
+) -> None:
+    shop = make_trail(settings, "shop", events=2)
+    asyncio.run(seal(settings, shop))
+    asyncio.run(record_events(settings, "shop", 1))
+    with as_role(settings) as platform:
+        platform.execute("update org_audit_heads set position = position - 1")
+    jobs = (
+        "select status::text, count(*) from jobs.procrastinate_jobs"
+        " where task_name = 'audit.seal' group by 1 order by 1"
+    )
+    tick(settings)
+    with pytest.raises(ExceptionGroup, match="jobs failed"):
+        run_jobs()
+    for _ in range(2):
+        tick(settings)
+    assert owned(settings, jobs) == [("failed", 1)]
+    with as_role(settings, "crm_worker") as queue:
+        queue.execute("update jobs.procrastinate_events set at = at - interval '11 minutes'")
+    tick(settings)
+    assert owned(settings, jobs) == [("failed", 1), ("todo", 1)]
+
+
 def test_an_event_slipped_in_with_an_old_date_is_told_from_a_recent_one(
     settings: Settings,
 ) -> None:

@@ -15,9 +15,10 @@ from factories.tenants import TestTenant
 OLD, NEW, NEWEST = b"\x01" * 32, b"\x02" * 32, b"\x03" * 32
 
 
-def ring(settings: Settings, *versions: int) -> Settings:
+def ring(settings: Settings, *versions: int, current: int | None = None) -> Settings:
     keys = {1: OLD, 2: NEW, 3: NEWEST}
-    return replace(settings, master_keys={version: keys[version] for version in versions})
+    masters = {version: keys[version] for version in versions}
+    return replace(settings, master_keys=masters, master_key_current=current)
 
 
 @contextmanager

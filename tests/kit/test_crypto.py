@@ -76,3 +76,12 @@ def test_a_ring_does_not_show_its_keys() -> None:
 def test_hashes_of_different_lists_differ(one: list[bytes], other: list[bytes]) -> None:
     key = os.urandom(32)
     assert (keyed_hash(key, *one) == keyed_hash(key, *other)) == (one == other)
+
+
+def test_a_key_that_is_held_back_reads_and_does_not_encrypt() -> None:
+    held_back = KeyRing(ROTATED.masters, encrypting=1)
+    assert decrypt(OLD, encrypt(held_back, b"a", b""), b"") == b"a"
+    assert decrypt(held_back, encrypt(ROTATED, b"a", b""), b"") == b"a"
+    assert held_back.subkey("a") == OLD.subkey("a")
+    with pytest.raises(ValueError, match="one of the ring"):
+        KeyRing(OLD.masters, encrypting=2)

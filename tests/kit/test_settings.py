@@ -10,6 +10,7 @@ from crm_saas.kit.settings import Settings, SettingsError
         ("CRM_POOL_SIZE", "0"),  # SQLAlchemy's word for no bound
         ("CRM_POOL_SIZE", "ten"),
         ("CRM_MASTER_KEYS", "1:short"),
+        ("CRM_MASTER_KEY_CURRENT", "2"),  # of keys that have the one number 1
     ],
 )
 def test_what_cannot_be_meant_is_refused(name: str, value: str) -> None:

@@ -23,28 +23,38 @@ class CannotDecrypt(ValueError):
     """Altered, moved to another place, or made with a key that the ring no longer has."""
 
 
+class KeyMissing(CannotDecrypt):
+    """The ring does not have the key: not any more, or in this process not yet."""
+
+
 @dataclass(frozen=True)
 class KeyRing:
-    """Master keys by version: the newest encrypts, all of them decrypt."""
+    """Master keys by version: the newest encrypts, all of them decrypt.
+
+    `encrypting` holds a new key back until every process can read what is made with it.
+    """
 
     masters: Mapping[int, bytes] = field(repr=False)
+    encrypting: int | None = None
 
     def __post_init__(self) -> None:
         if not self.masters or any(len(key) != 32 for key in self.masters.values()):
             raise ValueError("A key ring needs at least one key, each of 32 bytes.")
         if not all(0 < version < 2 ** (8 * _VERSION_BYTES) for version in self.masters):
             raise ValueError("Key versions count from 1.")
+        if self.encrypting is not None and self.encrypting not in self.masters:
+            raise ValueError("The key that encrypts must be one of the ring.")
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        return cls(settings.master_keys)
+        return cls(settings.master_keys, settings.master_key_current)
 
     @property
     def current(self) -> int:
-        return max(self.masters)
+        return max(self.masters) if self.encrypting is None else self.encrypting
 
     def subkey(self, purpose: str, version: int | None = None) -> bytes:
-        """32 bytes for one purpose (HKDF, RFC 5869), of the newest master key if none is named."""
+        """32 bytes for one purpose (HKDF, RFC 5869), of the key that encrypts if none is named."""
         master = self.masters[self.current if version is None else version]
         return HKDF(SHA256(), 32, None, purpose.encode()).derive(master)
 
@@ -75,7 +85,7 @@ def decrypt(ring: KeyRing, sealed: bytes, aad: bytes) -> bytes:
     version, rest = sealed[:_VERSION_BYTES], sealed[_VERSION_BYTES:]
     number = int.from_bytes(version, "big")
     if number not in ring.masters:
-        raise CannotDecrypt(f"sealed with key {number}, which CRM_MASTER_KEYS does not have")
+        raise KeyMissing(f"sealed with key {number}, which CRM_MASTER_KEYS does not have")
     cipher = AESGCM(ring.subkey("encryption", number))
     try:
         return cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], version + aad)

@@ -14,8 +14,8 @@ from sqlalchemy import Index, UniqueConstraint, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_saas.kit.context import Context
-from crm_saas.kit.crypto import KeyRing, decrypt, encrypt
-from crm_saas.kit.errors import InvalidInput, Problem
+from crm_saas.kit.crypto import KeyMissing, KeyRing, decrypt, encrypt
+from crm_saas.kit.errors import InvalidInput, Problem, Unavailable
 from crm_saas.kit.ids import new_id
 from crm_saas.kit.locks import lock_number
 from crm_saas.kit.models import Base, TenantOwned
@@ -130,7 +130,15 @@ async def store(
 
 
 def stored_body(context: Context, answer: StoredAnswer) -> bytes:
-    return decrypt(_ring(context), answer.body, aad=_place(answer.tenant_org_id, answer.id))
+    """Raises Unavailable where the key is not there yet: another process has got it before."""
+    place = _place(answer.tenant_org_id, answer.id)
+    try:
+        return decrypt(_ring(context), answer.body, aad=place)
+    except KeyMissing as error:
+        raise Unavailable(
+            "The first answer was kept with a key that this process does not have. Nothing was "
+            "done; try again."
+        ) from error
 
 
 def _principal(context: Context) -> str:

@@ -39,6 +39,7 @@ class Settings:
     master_keys: Mapping[int, bytes] = field(
         default_factory=lambda: {1: _DEVELOPMENT_KEY}, repr=False
     )
+    master_key_current: int | None = None
     public_url: str = "http://127.0.0.1:8000"
     base_domain: str = ""
     trusted_proxies: str = ""
@@ -88,6 +89,7 @@ class Settings:
             role_urls=urls,
             environment="production" if production else "development",
             master_keys=keys,
+            master_key_current=_current_key(env, keys),
             **plain,  # type: ignore[arg-type]
         )
         return replace(
@@ -157,7 +159,7 @@ def role_password(owner_password: str, role: str) -> str:
 
 
 def _master_keys(text: str, *, production: bool) -> dict[int, bytes]:
-    """`1:base64,2:base64`; the highest version encrypts, all of them decrypt."""
+    """`1:base64,2:base64`; the highest version encrypts unless another is named, all decrypt."""
     if not text:
         if production:
             raise SettingsError(
@@ -175,6 +177,17 @@ def _master_keys(text: str, *, production: bool) -> dict[int, bytes]:
     if any(len(key) != 32 for key in keys.values()):
         raise SettingsError("Each key in CRM_MASTER_KEYS must be 32 bytes, base64-encoded.")
     return keys
+
+
+def _current_key(env: Mapping[str, str], keys: Mapping[int, bytes]) -> int | None:
+    """Which of them encrypts, while a higher one is rolled out; None is the highest."""
+    current = _whole(env, "CRM_MASTER_KEY_CURRENT", 0, least=1) or None
+    if current is not None and current not in keys:
+        raise SettingsError(
+            f"CRM_MASTER_KEY_CURRENT is {current}, and CRM_MASTER_KEYS has {sorted(keys)}: name "
+            "one of these, or unset it, and the highest encrypts."
+        )
+    return current
 
 
 def _request_budgets(env: Mapping[str, str]) -> dict[str, Any]:
