@@ -7,7 +7,7 @@ run again before anybody saw an answer. See docs/decisions/one-transaction-a-req
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -40,6 +40,7 @@ from crm_saas.kit.problems import RETRYABLE
 from crm_saas.kit.queries import check_query
 from crm_saas.tenancy.answers import Answer
 from crm_saas.tenancy.limits import RequestLimits
+from crm_saas.tenancy.parties import Parties
 from crm_saas.tenancy.resolution import Caller, PermissionsOf, read_caller, resolve
 
 ATTEMPTS_MAX = 3
@@ -66,6 +67,7 @@ class RequestTransaction(ASGIMiddleware):
         self._note_use = note_use
         self._limits = RequestLimits(database)
         self._admission = Admission(database.settings)
+        self._parties = Parties()
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         options = scope["route_handler"].opt
@@ -93,7 +95,7 @@ class RequestTransaction(ASGIMiddleware):
         if options.get("unlimited"):
             await next_app(scope, _replay(body, receive), send)
             return
-        async with self._admission.connection(_party(scope, caller)) as release:
+        async with self._admission.connection(self._parties.of(scope, caller)) as release:
             state["release"] = release
             if caller is None:
                 await next_app(scope, _replay(body, receive), send)
@@ -136,6 +138,7 @@ class RequestTransaction(ASGIMiddleware):
         replay = _replay(body, answer.after_body(receive))
         async with self._database.session() as session:
             context = await resolve(session, caller, self._database, self._permissions_of)
+            self._parties.note(caller, context.tenant.id)
             context = await self._counted(context, caller, scope["state"])
             scope["state"]["context"] = context
             self._note_use(context)
@@ -197,13 +200,6 @@ async def _idempotent(
             headers=answer.headers,
             body=answer.body,
         )
-
-
-def _party(scope: Scope, caller: Caller | None) -> Hashable:
-    """Who shares connections: a tenant's keys, as they say; a session; a route without either."""
-    if caller is None:
-        return scope["route_handler"].handler_name
-    return caller.token.tenant_id or caller.token.hash
 
 
 def _key_of(scope: Scope) -> str | None:
