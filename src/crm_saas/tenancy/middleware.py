@@ -32,7 +32,7 @@ from structlog.contextvars import bind_contextvars
 
 from crm_saas.kit import idempotency
 from crm_saas.kit.admission import Admission
-from crm_saas.kit.bodies import check_body, check_headers, read_body
+from crm_saas.kit.bodies import BodiesInHand, check_body, check_headers
 from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.errors import MethodNotAllowed, Unavailable
@@ -68,6 +68,7 @@ class RequestTransaction(ASGIMiddleware):
         self._limits = RequestLimits(database)
         self._admission = Admission(database.settings)
         self._parties = Parties()
+        self._bodies = BodiesInHand()
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         options = scope["route_handler"].opt
@@ -88,11 +89,18 @@ class RequestTransaction(ASGIMiddleware):
             with self._admission.counted():
                 await self._limits.admit(state)
         # Outside of what is counted: slow bodies hold nothing but themselves.
-        body = await read_body(receive, headers, settings.body_bytes_max)
-        check_body(body, headers, scope)
-        check_query(scope)
-        state["body"] = body
-        if options.get("unlimited"):
+        async with self._bodies.read(receive, headers, settings.body_bytes_max) as body:
+            check_body(body, headers, scope)
+            check_query(scope)
+            state["body"] = body
+            await self._serve(scope, receive, send, caller, next_app)
+
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, caller: Caller | None, next_app: ASGIApp
+    ) -> None:
+        state = scope["state"]
+        body: bytes = state["body"]
+        if scope["route_handler"].opt.get("unlimited"):
             await next_app(scope, _replay(body, receive), send)
             return
         async with self._admission.connection(self._parties.of(scope, caller)) as release:
