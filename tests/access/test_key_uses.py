@@ -1,8 +1,9 @@
 """When a key was last used shows, without a write on each request."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any, cast
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -26,6 +27,23 @@ def test_the_last_use_is_written_when_the_process_stops(settings: Settings) -> N
         shown = {key["hint"]: key["lastUsedAt"] for key in owner.get("/keys").json()["items"]}
     assert shown[_hint(unused)] is None
     assert shown[_hint(used)] is not None
+
+
+def test_a_tenant_that_was_deleted_spoils_no_others(settings: Settings) -> None:
+    with run_server(settings) as server, make_tenant(server) as tenant:
+        key_id = tenant.client().get("/keys").json()["items"][0]["id"]
+        asyncio.run(_write(settings, {uuid4(): uuid4(), tenant.id: UUID(key_id)}))
+        [shown] = tenant.client().get("/keys").json()["items"]
+    assert shown["lastUsedAt"] is not None
+
+
+async def _write(settings: Settings, key_of_tenant: dict[UUID, UUID]) -> None:
+    database = Database(settings)
+    uses = KeyUses(database)
+    for tenant_id, key_id in key_of_tenant.items():
+        uses._seen[tenant_id] = {key_id: datetime.now(UTC)}
+    await uses.write()
+    await database.close()
 
 
 @pytest.mark.anyio

@@ -25,7 +25,6 @@ OUTSIDE = ("str", "bytes", "Headers")
 
 # Parsers of ours that other tests give hostile input: what reaches them comes over HTTP.
 ELSEWHERE = {
-    "kit.bodies.read_body": "tests/fuzz/test_raw_http.py",
     "kit.queries.read_query": "the filters above",
     "operator.read_json_schema": "tests/tenancy/test_configuration.py",
     "customers.preferences.read_preferences": "tests/fuzz/test_api.py",

@@ -112,6 +112,28 @@ def test_one_tenant_has_half_of_the_connections(settings: Settings) -> None:
         assert me(one).status_code == 200
 
 
+def test_sessions_of_one_tenant_share_its_half(settings: Settings) -> None:
+    """Anybody may sign in again; from its first answer on a session counts as its tenant's."""
+    with (
+        serving(settings, requests_in_flight_max=4) as (server, [one, two, _three]),
+        signed_in(server, one) as first,
+        signed_in(server, one) as second,
+    ):
+        sessions = (first, second)
+        assert [session.get("/auth/me").status_code for session in sessions] == [200, 200]
+        with held_up(one, 2):
+            assert [session.get("/auth/me").status_code for session in sessions] == [503, 503]
+            assert me(two).status_code == 200
+        assert first.get("/auth/me").status_code == 200
+
+
+def signed_in(server: Server, tenant: TestTenant) -> httpx.Client:
+    who = {"email": tenant.member("owner").email, "password": "a long password"}
+    with server.client() as nobody:
+        answer = nobody.post("/auth/login", json=who)
+    return server.client(answer.json()["token"])
+
+
 def test_a_process_streams_four_exports(
     settings: Settings, owner_connection: psycopg.Connection
 ) -> None:

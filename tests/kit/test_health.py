@@ -1,15 +1,21 @@
 """When a process asks for requests, and when it does not."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 import psycopg
+import pytest
+from sqlalchemy import Engine, event
 
+from crm_saas.kit import health
 from crm_saas.kit.db import Database
 from crm_saas.kit.draining import Drain
 from crm_saas.kit.health import Readiness, shipped_revisions
 from crm_saas.kit.settings import Settings
 from factories.servers import run_server
+from factories.waiting import until
 
 
 def ready(settings: Settings, drain: Drain | None = None) -> str:
@@ -51,6 +57,42 @@ def test_a_process_that_stops_is_not_ready(settings: Settings) -> None:
     assert ready(settings, drain) == "stopping"
 
 
+@pytest.mark.anyio
+async def test_many_who_ask_share_one_look(
+    shared_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flood of probes takes one connection, and is over by a second later."""
+    database, drain = Database(shared_settings), Drain()
+    readiness = Readiness(database, drain)
+    with looks() as asked:
+        assert await asyncio.gather(*[readiness.check() for _ in range(50)]) == ["ok"] * 50
+        leaving = asyncio.create_task(readiness.check())
+        leaving.cancel()
+        assert await readiness.check() == "ok"
+        assert len(asked) == 1
+        drain.begun = True  # which is no look
+        assert await readiness.check() == "stopping"
+        monkeypatch.setattr(health, "KEPT_SECONDS", 0)
+        await readiness.check()
+        assert len(asked) == 2
+    await database.close()
+
+
+@contextmanager
+def looks() -> Iterator[list[str]]:
+    asked: list[str] = []
+
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        if statement == "select 1":
+            asked.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
 def test_readiness_follows_the_database(
     settings: Settings, owner_connection: psycopg.Connection
 ) -> None:
@@ -62,4 +104,4 @@ def test_readiness_follows_the_database(
         assert httpx.get(f"{server.url}/health/live").status_code == 200
         for revision in shipped_revisions()[0]:
             owner_connection.execute("insert into alembic_version values (%s)", [revision])
-        assert httpx.get(f"{server.url}/health/ready").status_code == 200
+        until(lambda: httpx.get(f"{server.url}/health/ready").status_code == 200)

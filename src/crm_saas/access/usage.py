@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 
 from crm_saas.access.models import KeyUse
 from crm_saas.kit.context import Context
@@ -40,23 +41,29 @@ class KeyUses:
     async def write(self) -> None:
         seen, self._seen = self._seen, {}
         for tenant_id, keys in seen.items():
-            async with self._database.transaction(Scope(tenant_id), "asides") as session:
-                # Sorted, so that two processes take the rows in one order.
-                rows = [
-                    {"tenant_org_id": tenant_id, "id": key_id, "last_used_at": at}
-                    for key_id, at in sorted(keys.items())
-                ]
-                fresh = insert(KeyUse).values(rows)
-                await session.execute(
-                    fresh.on_conflict_do_update(
-                        index_elements=[KeyUse.tenant_org_id, KeyUse.id],
-                        set_={
-                            "last_used_at": func.greatest(
-                                KeyUse.last_used_at, fresh.excluded.last_used_at
-                            )
-                        },
-                    )
+            try:
+                await self._write_of(tenant_id, keys)
+            except IntegrityError:
+                log.info("keys were used whose tenant is deleted by now")
+
+    async def _write_of(self, tenant_id: UUID, keys: dict[UUID, datetime]) -> None:
+        async with self._database.transaction(Scope(tenant_id), "asides") as session:
+            # Sorted, so that two processes take the rows in one order.
+            rows = [
+                {"tenant_org_id": tenant_id, "id": key_id, "last_used_at": at}
+                for key_id, at in sorted(keys.items())
+            ]
+            fresh = insert(KeyUse).values(rows)
+            await session.execute(
+                fresh.on_conflict_do_update(
+                    index_elements=[KeyUse.tenant_org_id, KeyUse.id],
+                    set_={
+                        "last_used_at": func.greatest(
+                            KeyUse.last_used_at, fresh.excluded.last_used_at
+                        )
+                    },
                 )
+            )
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:

@@ -4,6 +4,8 @@ import asyncio
 import json
 import math
 import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -14,6 +16,7 @@ from litestar.types import Receive, Scope
 from crm_saas.kit.errors import (
     InvalidInput,
     MalformedRequest,
+    Overloaded,
     TooLarge,
     TooSlow,
     UnsupportedMediaType,
@@ -23,6 +26,9 @@ from crm_saas.kit.problems import invalid_input
 
 DEPTH_MAX = 32
 SECONDS_MAX = 30
+# Of one process, in all bodies of more than the second.
+IN_HAND_BYTES_MAX = 64 * 1024 * 1024
+SMALL_BYTES_MAX = 16 * 1024
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _INNERMOST = re.compile(rb"\[\]|\{\}")
@@ -41,19 +47,52 @@ def check_headers(headers: Headers) -> None:
             raise MalformedRequest(f"Send the header {name.title()} once.")
 
 
-async def read_body(receive: Receive, headers: Headers, bytes_max: int) -> bytes:
-    """The whole body, read before a connection to the database is taken."""
+class BodiesInHand:
+    """What one process holds of the bodies of its requests, from their arrival to their end.
+
+    They arrive before anybody has to show a credential. A small one is always taken, so that a
+    flood of large ones keeps nobody from signing in.
+    """
+
+    def __init__(self) -> None:
+        self._bytes = 0
+
+    @asynccontextmanager
+    async def read(
+        self, receive: Receive, headers: Headers, bytes_max: int
+    ) -> AsyncIterator[bytes]:
+        """The whole body, read before a connection to the database is taken. Raises Overloaded."""
+        held = 0
+
+        def hold(size: int) -> None:
+            nonlocal held
+            if size <= SMALL_BYTES_MAX:
+                return
+            if self._bytes - held + size > IN_HAND_BYTES_MAX:
+                raise Overloaded
+            self._bytes += size - held
+            held = size
+
+        try:
+            yield await _read_body(receive, headers, bytes_max, hold)
+        finally:
+            self._bytes -= held
+
+
+async def _read_body(
+    receive: Receive, headers: Headers, bytes_max: int, hold: Callable[[int], None]
+) -> bytes:
     declared = headers.get("content-length", "0")
     if declared.isascii() and declared.isdigit() and int(declared) > bytes_max:
         raise TooLarge(f"A body may have {bytes_max:,} bytes at the most.")
     try:
         async with asyncio.timeout(SECONDS_MAX):
-            return await _read(receive, bytes_max)
+            return await _read(receive, bytes_max, hold)
     except TimeoutError as error:
         raise TooSlow(f"The body took more than {SECONDS_MAX} seconds. Send it again.") from error
 
 
-async def _read(receive: Receive, bytes_max: int) -> bytes:
+async def _read(receive: Receive, bytes_max: int, hold: Callable[[int], None]) -> bytes:
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -64,6 +103,7 @@ async def _read(receive: Receive, bytes_max: int) -> bytes:
         size += len(chunk)
         if size > bytes_max:
             raise TooLarge(f"A body may have {bytes_max:,} bytes at the most.")
+        hold(size)
         chunks.append(chunk)
         if not message.get("more_body"):
             return b"".join(chunks)

@@ -1,6 +1,8 @@
 """Health (SPEC 19): alive is the process, ready is the process with its database."""
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import cache
@@ -21,7 +23,10 @@ from crm_saas.kit.settings import ROOT
 from crm_saas.kit.telemetry import metrics
 
 WATCH_SECONDS = 15
+KEPT_SECONDS = 1.0
 OK = "ok"
+STOPPING = "stopping"
+DATABASE_AWAY = "database unavailable"
 
 
 class Health(Struct):
@@ -29,15 +34,31 @@ class Health(Struct):
 
 
 class Readiness:
-    """Whether this process should be sent work, and why not."""
+    """Whether this process should be sent work, and why not.
+
+    Anybody may ask: whoever does so at once, and within a second, shares one look at the database,
+    and the connections that leases need stay theirs.
+    """
 
     def __init__(self, database: Database, drain: Drain) -> None:
         self._database = database
         self._drain = drain
         self._is_migrated = False
+        self._look: asyncio.Task[str] | None = None
+        self._looked_at = -math.inf
 
     async def check(self) -> str:
         """`ok`, or what is wrong."""
+        if self._look is None or self._is_old(self._look):
+            self._look = asyncio.create_task(self._look_at_database())
+        # It goes on when who asked has left: others wait for it.
+        status = await asyncio.shield(self._look)
+        return STOPPING if self._drain.begun and status != DATABASE_AWAY else status
+
+    def _is_old(self, look: "asyncio.Task[str]") -> bool:
+        return look.done() and time.monotonic() - self._looked_at >= KEPT_SECONDS
+
+    async def _look_at_database(self) -> str:
         try:
             async with self._database.session("asides") as session:
                 await session.execute(text("select 1"))
@@ -46,9 +67,9 @@ class Readiness:
                 self._is_migrated = self._is_migrated or await _is_migrated(session)
         except Exception:
             metrics.DATABASE_UP.set(0)
-            return "database unavailable"
-        if self._drain.begun:
-            return "stopping"
+            return DATABASE_AWAY
+        finally:
+            self._looked_at = time.monotonic()
         return OK if self._is_migrated else "the database waits for crm-saas migrate"
 
     @asynccontextmanager
@@ -62,6 +83,13 @@ class Readiness:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+            await self._end_look()
+
+    async def _end_look(self) -> None:
+        if self._look is not None:
+            self._look.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._look
 
     async def _watch(self) -> None:
         while True:

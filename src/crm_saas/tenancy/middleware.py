@@ -7,7 +7,7 @@ run again before anybody saw an answer. See docs/decisions/one-transaction-a-req
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -32,7 +32,7 @@ from structlog.contextvars import bind_contextvars
 
 from crm_saas.kit import idempotency
 from crm_saas.kit.admission import Admission
-from crm_saas.kit.bodies import check_body, check_headers, read_body
+from crm_saas.kit.bodies import BodiesInHand, check_body, check_headers
 from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.errors import MethodNotAllowed, Unavailable
@@ -40,6 +40,7 @@ from crm_saas.kit.problems import RETRYABLE
 from crm_saas.kit.queries import check_query
 from crm_saas.tenancy.answers import Answer
 from crm_saas.tenancy.limits import RequestLimits
+from crm_saas.tenancy.parties import Parties
 from crm_saas.tenancy.resolution import Caller, PermissionsOf, read_caller, resolve
 
 ATTEMPTS_MAX = 3
@@ -66,6 +67,8 @@ class RequestTransaction(ASGIMiddleware):
         self._note_use = note_use
         self._limits = RequestLimits(database)
         self._admission = Admission(database.settings)
+        self._parties = Parties()
+        self._bodies = BodiesInHand()
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         options = scope["route_handler"].opt
@@ -86,14 +89,21 @@ class RequestTransaction(ASGIMiddleware):
             with self._admission.counted():
                 await self._limits.admit(state)
         # Outside of what is counted: slow bodies hold nothing but themselves.
-        body = await read_body(receive, headers, settings.body_bytes_max)
-        check_body(body, headers, scope)
-        check_query(scope)
-        state["body"] = body
-        if options.get("unlimited"):
+        async with self._bodies.read(receive, headers, settings.body_bytes_max) as body:
+            check_body(body, headers, scope)
+            check_query(scope)
+            state["body"] = body
+            await self._serve(scope, receive, send, caller, next_app)
+
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, caller: Caller | None, next_app: ASGIApp
+    ) -> None:
+        state = scope["state"]
+        body: bytes = state["body"]
+        if scope["route_handler"].opt.get("unlimited"):
             await next_app(scope, _replay(body, receive), send)
             return
-        async with self._admission.connection(_party(scope, caller)) as release:
+        async with self._admission.connection(self._parties.of(scope, caller)) as release:
             state["release"] = release
             if caller is None:
                 await next_app(scope, _replay(body, receive), send)
@@ -136,6 +146,7 @@ class RequestTransaction(ASGIMiddleware):
         replay = _replay(body, answer.after_body(receive))
         async with self._database.session() as session:
             context = await resolve(session, caller, self._database, self._permissions_of)
+            self._parties.note(caller, context.tenant.id)
             context = await self._counted(context, caller, scope["state"])
             scope["state"]["context"] = context
             self._note_use(context)
@@ -197,13 +208,6 @@ async def _idempotent(
             headers=answer.headers,
             body=answer.body,
         )
-
-
-def _party(scope: Scope, caller: Caller | None) -> Hashable:
-    """Who shares connections: a tenant's keys, as they say; a session; a route without either."""
-    if caller is None:
-        return scope["route_handler"].handler_name
-    return caller.token.tenant_id or caller.token.hash
 
 
 def _key_of(scope: Scope) -> str | None:

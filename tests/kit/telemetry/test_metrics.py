@@ -1,8 +1,11 @@
 """What is counted, and who may read it."""
 
 import asyncio
+import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import psycopg
@@ -19,6 +22,7 @@ from factories.tenants import TestTenant
 from factories.waiting import until
 
 TOKEN = "a token of the tests"
+NO_PID, DEAD = 1 << 23, 300  # numbers that no kernel gives
 
 
 def read(server: Server, token: str | None = None) -> httpx.Response:
@@ -173,3 +177,25 @@ def test_the_names_of_labels_are_these() -> None:
     assert labels <= allowed | {"budget", "version", "le"}
     for family in metrics.REGISTRY.collect():
         assert re.fullmatch(r"crm_[a-z_]+", family.name)
+
+
+def test_scrapes_at_once_forget_the_dead_together(tmp_path: Path) -> None:
+    """Each of their files is there when one looks, and gone when it takes it away."""
+    for number in range(DEAD):
+        (tmp_path / f"gauge_livesum_{NO_PID + number}.db").touch()
+    with ThreadPoolExecutor(4) as threads:
+        for scrape in [threads.submit(metrics.forget_the_dead, tmp_path) for _ in range(4)]:
+            scrape.result()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_number_that_somebody_elses_process_has_is_of_the_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_pid: int, _signal: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)
+    (tmp_path / "gauge_livesum_1.db").touch()
+    metrics.forget_the_dead(tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ each writes its numbers into files there, and whichever is asked adds them up.
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -163,13 +163,16 @@ def forget_the_dead(folder: Path) -> None:
     for file in folder.glob("gauge_live*.db"):
         pid = file.stem.rpartition("_")[2]
         if pid.isdigit() and not _lives(int(pid)):
-            mark_process_dead(int(pid), str(folder))  # type: ignore[no-untyped-call]
+            with suppress(FileNotFoundError):  # another scrape was first
+                mark_process_dead(int(pid), str(folder))  # type: ignore[no-untyped-call]
 
 
 def _lives(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
+        return False
+    except PermissionError:  # its number was given to somebody else's process
         return False
     return True
 
