@@ -20,6 +20,7 @@ from procrastinate.jobs import Job as QueuedJob
 from procrastinate.jobs import Status
 from structlog.contextvars import bound_contextvars
 
+from crm_saas.kit.background import in_background
 from crm_saas.kit.db import Database
 from crm_saas.kit.draining import Drain
 from crm_saas.kit.health import Readiness
@@ -86,14 +87,8 @@ async def serve(settings: Settings, *, host: str = "127.0.0.1") -> None:
 @asynccontextmanager
 async def embedded_worker(settings: Settings) -> AsyncIterator[None]:
     """A worker beside the API in one process, on connections of its own."""
-    async with open_queue(settings) as queue:
-        worker = asyncio.create_task(queue.work())
-        try:
-            yield
-        finally:
-            worker.cancel()
-            with suppress(asyncio.CancelledError):
-                await worker
+    async with open_queue(settings) as queue, in_background(queue.work()):
+        yield
 
 
 @asynccontextmanager

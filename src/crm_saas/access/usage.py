@@ -7,7 +7,7 @@ key's row.
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
 from crm_saas.access.models import KeyUse
+from crm_saas.kit.background import in_background
 from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database, Scope
 
@@ -68,13 +69,10 @@ class KeyUses:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:
         """Writes every minute while the block runs, and once more at its end."""
-        task = asyncio.create_task(self._write_forever())
         try:
-            yield
+            async with in_background(self._write_forever()):
+                yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
             await self._try_to_write()
 
     async def _write_forever(self) -> None:

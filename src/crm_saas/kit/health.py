@@ -16,6 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from crm_saas.kit.background import in_background
 from crm_saas.kit.db import Database
 from crm_saas.kit.draining import Drain
 from crm_saas.kit.schemas import Struct
@@ -76,13 +77,10 @@ class Readiness:
     async def watching(self) -> AsyncIterator[None]:
         """Keeps the metric fresh in a process that nobody probes."""
         metrics.DATABASE_UP.set(1)  # it has just started with it
-        task = asyncio.create_task(self._watch())
         try:
-            yield
+            async with in_background(self._watch()):
+                yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
             await self._end_look()
 
     async def _end_look(self) -> None:

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from procrastinate import App
 from procrastinate.exceptions import ConnectorException
 
+from crm_saas.kit.background import in_background
 from crm_saas.kit.telemetry import metrics
 
 log = logging.getLogger(__name__)
@@ -49,13 +50,8 @@ from (
 @asynccontextmanager
 async def watching_queue(app: App) -> AsyncIterator[None]:
     """Keeps the metrics of the queue fresh while the block runs."""
-    task = asyncio.create_task(_watch(app))
-    try:
+    async with in_background(_watch(app)):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def _watch(app: App) -> None:
