@@ -4,13 +4,14 @@ import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
 from crm_saas.kit.budgets import Leases
-from crm_saas.kit.db import Database, Pool
+from crm_saas.kit.db import Database, Pool, Scope, set_scope
 from crm_saas.kit.errors import Unavailable
 from crm_saas.kit.problems import database_problem
 from crm_saas.kit.settings import Settings
@@ -110,3 +111,28 @@ def test_what_is_given_back_in_time_lives_on(settings: Settings) -> None:
         await database.close()
 
     asyncio.run(go())
+
+
+def test_a_connection_with_an_open_transaction_is_not_lent_again(settings: Settings) -> None:
+    """A COMMIT that fails before the server ends the transaction: cancelled as it begins."""
+
+    async def go() -> list[str]:
+        database = Database(replace(settings, pool_size=1))
+        engine = database._engines["requests"].sync_engine
+        scope = Scope(uuid4())
+        event.listen(engine, "commit", _fail)
+        with pytest.raises(InterruptedError):
+            async with database.session() as session:
+                await set_scope(session, scope)
+                await session.commit()
+        event.remove(engine, "commit", _fail)
+        async with database.session() as session:
+            left = await session.scalar(text("select current_setting('app.tenant_org_id', true)"))
+        await database.close()
+        return [left or ""]
+
+    assert asyncio.run(go()) == [""]
+
+
+def _fail(_connection: object) -> None:
+    raise InterruptedError

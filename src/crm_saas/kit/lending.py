@@ -1,4 +1,5 @@
-"""A connection is lent for a bounded time, whatever becomes of the server at its other end.
+"""A connection is lent for a bounded time, whatever becomes of the server at its other end, and
+comes back without a transaction or not at all.
 
 PostgreSQL bounds its own statements (sql/roles.sql). A process of it that is frozen, or a network
 that swallows what is sent, keeps nobody's time: the socket is then shut down from here, and who
@@ -10,7 +11,7 @@ import os
 import socket
 from typing import Any
 
-from psycopg.pq import ConnStatus
+from psycopg.pq import ConnStatus, TransactionStatus
 from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -49,8 +50,12 @@ def bound_loans(engine: AsyncEngine, *, seconds_max: float, ping: bool) -> None:
         _set_alarm(connection, record, seconds_max)
 
     @event.listens_for(engine.sync_engine, "checkin")
-    def take_back(_connection: object, record: ConnectionPoolEntry) -> None:
+    def take_back(connection: Any, record: ConnectionPoolEntry) -> None:
         _clear_alarm(record)
+        # A COMMIT that is cancelled before it begins leaves its transaction open, and SQLAlchemy
+        # takes it for over: the next request would go on within it, as its tenant.
+        if connection is not None and not _is_idle(connection):
+            record.invalidate()
 
 
 def _set_alarm(connection: Any, record: ConnectionPoolEntry, seconds: float) -> None:
@@ -66,6 +71,11 @@ def _clear_alarm(record: ConnectionPoolEntry) -> None:
     alarm: asyncio.TimerHandle | None = record.record_info.pop(_ALARM, None)
     if alarm is not None:
         alarm.cancel()
+
+
+def _is_idle(connection: Any) -> bool:
+    status: int = connection.driver_connection.pgconn.transaction_status
+    return status == TransactionStatus.IDLE
 
 
 def _break(connection: Any) -> None:
