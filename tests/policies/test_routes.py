@@ -108,7 +108,7 @@ def test_the_other_tenant_has_rows_in_every_table(world: World) -> None:
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_another_tenants_things_answer_as_nobodys(operation: str, world: World) -> None:
-    before = world.their_rows()
+    before = unasked(world)
 
     for call in calls(operation):
         for foreign, (credential, client) in itertools.product(
@@ -121,7 +121,12 @@ def test_another_tenants_things_answer_as_nobodys(operation: str, world: World) 
             elif operation != "log_out":
                 send(client, call, nobody(), world)
 
-    assert world.their_rows() == before
+    assert unasked(world) == before
+
+
+def unasked(world: World) -> list[tuple[str, str]]:
+    """Once a minute their server writes down when their own keys were used."""
+    return [(table, row) for table, row in world.their_rows() if table != "org_api_key_uses"]
 
 
 @pytest.mark.parametrize("operation", ["read_customer", "edit_customer", "read_merge"])
