@@ -1,14 +1,19 @@
 """One request, one transaction: nothing is told that was not saved."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import psycopg
 import pytest
 
+from crm_saas.kit.db import Database
+from crm_saas.kit.errors import Unavailable
 from crm_saas.kit.settings import Settings
+from crm_saas.tenancy.middleware import _commit
 from factories.codes import new_mobile
 from factories.customers import create_guest, new_phone
 from factories.database import as_role, rows
@@ -173,3 +178,18 @@ def proxied(shared_settings: Settings) -> Iterator[TestTenant]:
     settings = replace(shared_settings, trusted_proxies="127.0.0.0/8")
     with run_server(settings) as server, make_tenant(server) as made:
         yield made
+
+
+def test_a_connection_that_broke_before_the_commit_is_no_fault_of_ours(settings: Settings) -> None:
+    async def go() -> None:
+        database = Database(settings)
+        scope: Any = {"type": "http", "state": {"release": lambda: None}}
+        try:
+            async with database.session() as session:
+                await (await session.connection()).invalidate()
+                with pytest.raises(Unavailable):
+                    await _commit(session, scope)
+        finally:
+            await database.close()
+
+    asyncio.run(go())

@@ -26,7 +26,7 @@ from litestar.types import (
     Send,
 )
 from litestar.utils.scope.state import ScopeState
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.contextvars import bind_contextvars
 
@@ -243,6 +243,10 @@ async def _commit(session: AsyncSession, scope: Scope) -> None:
         if error.connection_invalidated:
             raise Unavailable(_UNKNOWN_FATE) from error
         raise
+    except PendingRollbackError as error:
+        # It broke before this: a reader left while the answer of a stream was being committed.
+        ScopeState.from_scope(scope).response_started = False
+        raise Unavailable(_UNKNOWN_FATE) from error
     scope["state"]["release"]()
 
 
