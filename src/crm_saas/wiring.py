@@ -14,6 +14,7 @@ from crm_saas.audit import tasks as audit_tasks
 from crm_saas.customers import models as customer_models
 from crm_saas.customers import routes as customer_routes
 from crm_saas.customers import tasks as customer_tasks
+from crm_saas.imports import models as import_models
 from crm_saas.kit import budgets, events, idempotency
 from crm_saas.kit.jobs import Job, PeriodicJob
 from crm_saas.kit.models import Base
@@ -55,6 +56,7 @@ MODELS = (
     customer_models,
     address_models,
     merge_models,
+    import_models,
 )
 METADATA = Base.metadata
 

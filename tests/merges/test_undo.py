@@ -120,7 +120,13 @@ def test_a_phone_taken_since_stays_there(api: httpx.Client, tenant: TestTenant, 
     holder = take_phone(tenant, source["phone"])
     undone = undo(api, done)
     assert undone["undoReport"]["contacts"] == [
-        {"outcome": "taken", "phone": source["phone"], "email": None, "customerId": holder["id"]}
+        {
+            "outcome": "taken",
+            "phone": source["phone"],
+            "email": None,
+            "externalId": None,
+            "customerId": holder["id"],
+        }
     ]
     assert read(api, holder) == holder
     assert undone["source"]["phone"] is None

@@ -15,12 +15,14 @@ from crm_saas.customers.assignment import (
 from crm_saas.customers.errors import ProfileNeverGoesBack, ProfileReached
 from crm_saas.customers.fields import DEFAULT_STAGES, compose_names, read_fields, renamed
 from crm_saas.customers.identifiers import (
+    CLAIM_COLUMNS,
     Claim,
     add_claims,
     claims_of,
     drop_claims,
     find_holders,
     lock_claims,
+    own_claims,
     refuse_taken,
 )
 from crm_saas.customers.models import Customer
@@ -36,7 +38,6 @@ from crm_saas.kit.problems import invalid_input
 TABLE = "org_customers_mst"
 IDENTIFIERS = "org_customer_identifiers"
 GUEST_LIFETIME_DAYS = 30
-_CLAIMED = ("phone", "email_key")
 # The platform-wide person is no tenant's business.
 _UNRECORDED = frozenset({"person_id"})
 _ORDER: dict[str, int] = {"guest": 0, "stub": 1, "full": 2}
@@ -51,7 +52,7 @@ class NewCustomer:
 
     @property
     def claims(self) -> list[Claim]:
-        return claims_of(phone=self.columns.get("phone"), email_key=self.columns.get("email_key"))
+        return claims_of(self.columns)
 
 
 def read_new_customer(
@@ -91,7 +92,10 @@ async def create_customer(
     verified: VerifiedPhone | None = None,
     claim_phone: bool = False,
 ) -> Customer:
-    """Raises PhoneTaken and EmailTaken. `claim_phone` takes a verified phone from its holder."""
+    """Raises PhoneTaken, EmailTaken and ExternalIdTaken.
+
+    `claim_phone` takes a verified phone from its holder.
+    """
     holders = await lock_claims(context, new.claims)
     if verified and claim_phone:
         holders = [h for h in holders if not await release_phone(context, h)]
@@ -136,16 +140,14 @@ async def insert_customer(
 
 
 async def access_to_change(context: Context, customer_id: UUID, sent: CustomerFields) -> Customer:
-    """The customer, locked for what was sent: phones and e-mails first, as everywhere.
+    """The customer, locked for what was sent: its claims first, as everywhere.
 
     Raises CustomerNotFound and InvalidInput.
     """
     columns = read_fields(context.tenant, sent)
-    if not columns.keys().isdisjoint(_CLAIMED):
+    if not columns.keys().isdisjoint(CLAIM_COLUMNS.values()):
         seen = await access_customer(context, customer_id)
-        own = {name: getattr(seen, name) for name in _CLAIMED}
-        claims = claims_of(**own) + claims_of(**{name: columns.get(name) for name in _CLAIMED})
-        await lock_claims(context, claims)
+        await lock_claims(context, own_claims(seen) + claims_of(columns))
     return await access_customer(context, customer_id, lock=True)
 
 
@@ -202,8 +204,8 @@ async def apply_changes(
     """Writes changed columns, moves the claims with them, and records one event."""
     before = {name: getattr(customer, name) for name in columns}
     old, new = changed(before, columns)
-    wanted = claims_of(phone=new.get("phone"), email_key=new.get("email_key"))
-    given_up = claims_of(phone=old.get("phone"), email_key=old.get("email_key"))
+    wanted = claims_of(new)
+    given_up = claims_of(old)
     holders = [
         h for h in await lock_claims(context, [*wanted, *given_up]) if h.customer_id != customer.id
     ]

@@ -13,6 +13,10 @@ class EmailTaken(Conflict):
     type, title = "email-taken", "Another customer has this e-mail"
 
 
+class ExternalIdTaken(Conflict):
+    type, title = "external-id-taken", "Another customer has this external id"
+
+
 class ProfileNeverGoesBack(Conflict):
     type, title = "profile-never-goes-back", "A profile only grows: guest, stub, full"
 

@@ -68,6 +68,7 @@ _COLUMNS: dict[str, Any] = {
     "notes": Customer.notes,
     "preferences": Customer.preferences,
     "customerSince": Customer.customer_since,
+    "externalId": Customer.external_id,
     "assignedTo": Customer.assigned_to,
     "teamId": Customer.team_id,
     "expiresAt": Customer.expires_at,
@@ -80,7 +81,7 @@ _TRUTHS = ("phoneVerified", "emailVerified", "identityVerified")
 # are a number to a spreadsheet, never a formula, so phones stay readable.
 _TYPED = (
     "displayName", "name", "name2", "firstName", "lastName", "honorific", "email",
-    "avatarUrl", "companyName", "industry", "notes", "preferences",
+    "avatarUrl", "companyName", "industry", "notes", "preferences", "externalId",
 )  # fmt: skip
 
 

@@ -58,8 +58,8 @@ def _read(tenant: Tenant, field: str, value: Any) -> dict[str, Any]:
             return {field: _stage(tenant, value)}
         case name if name in _NAMES and value is not None:
             return {field: read_name(value)}
-        case "honorific" | "industry" if value is not None:
-            return {field: tidy_line(value)}
+        case "honorific" | "industry" | "external_id" if value is not None:
+            return {field: tidy_line(value) or None}
     return {field: value}
 
 

@@ -21,6 +21,7 @@ from crm_saas.kit.money import Amount, Currency, Money, minor_units
 from crm_saas.kit.phones import InvalidPhone, parse_phone
 from crm_saas.kit.problems import invalid_input
 from crm_saas.kit.queries import with_zone
+from crm_saas.kit.texts import tidy_line
 
 Word = Annotated[str, Meta(min_length=1, max_length=254)]
 Search = Annotated[str, Meta(max_length=200)]
@@ -53,12 +54,12 @@ Moment = Annotated[
 class CustomerFilter(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """Every condition must hold; each compares the whole field, names and words by their letters.
 
-    `phone`, `email` and `customerNumber` match however they are typed, and what a merged customer
-    had finds its survivor. `status` and `profileStatus` take several values with commas; merged
-    and erased customers are left out unless `status` or `customerNumber` asks for them. `…From`
-    includes, `…Before` excludes. `notes` is a piece of them, in any spelling; `preferences` a JSON
-    object that theirs contain. Revenues compare within `annualRevenueCurrency`, which is the
-    tenant's unless sent.
+    `phone`, `email` and `customerNumber` match however they are typed, and with `externalId`, what
+    a merged customer had finds its survivor. `status` and `profileStatus` take several values with
+    commas; merged and erased customers are left out unless `status` or `customerNumber` asks for
+    them. `…From` includes, `…Before` excludes. `notes` is a piece of them, in any spelling;
+    `preferences` a JSON object that theirs contain. Revenues compare within
+    `annualRevenueCurrency`, which is the tenant's unless sent.
     """
 
     profile_status: ProfileStatuses | None = None
@@ -69,6 +70,7 @@ class CustomerFilter(msgspec.Struct, rename="camel", forbid_unknown_fields=True,
     customer_number: Word | None = None
     phone: Word | None = None
     email: Word | None = None
+    external_id: Word | None = None
     name: Word | None = None
     name2: Word | None = None
     first_name: Word | None = None
@@ -243,20 +245,29 @@ def _revenue(currency: str, name: str, value: str) -> ColumnElement[bool]:
 def _held_by(context: Context, kind: str, value: str) -> ColumnElement[bool]:
     """By identifier, so that the aliases of a merge find the survivor."""
     try:
-        key = (
-            parse_phone(value, context.tenant.default_region)
-            if kind == "phone"
-            else email_key(parse_email(value))
-        )
+        key = _key(context, kind, value)
     except (InvalidPhone, InvalidEmail) as error:
         raise InvalidInput.of(kind, error.reason) from error
     return Customer.id.in_(
         select(Identifier.customer_id).where(
             Identifier.tenant_org_id == context.tenant.id,
-            Identifier.kind == kind,
+            Identifier.kind == _KIND_HELD.get(kind, kind),
             Identifier.value == key,
         )
     )
+
+
+_KIND_HELD = {"external_id": "external"}
+
+
+def _key(context: Context, name: str, value: str) -> str:
+    """Raises InvalidPhone, InvalidEmail and ValueError."""
+    match name:
+        case "phone":
+            return parse_phone(value, context.tenant.default_region)
+        case "email":
+            return email_key(parse_email(value))
+    return tidy_line(value)
 
 
 SortField = Literal[

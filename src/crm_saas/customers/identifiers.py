@@ -1,15 +1,16 @@
-"""Phones and e-mails as claims on a customer: taken in one order, held by one constraint.
+"""Phones, e-mails and external ids as claims on a customer: taken in one order, held by one
+constraint.
 
-One lock order everywhere: phones and e-mails (sorted), then the customers, then the counter.
+One lock order everywhere: the claims (sorted), then the customers, then the counter.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import delete, select, text, tuple_
 
-from crm_saas.customers.errors import EmailTaken, PhoneTaken
+from crm_saas.customers.errors import EmailTaken, ExternalIdTaken, PhoneTaken
 from crm_saas.customers.models import Customer, Identifier
 from crm_saas.kit.context import Context
 from crm_saas.kit.ids import new_id
@@ -18,7 +19,7 @@ from crm_saas.kit.settings import Settings
 
 
 class Claim(NamedTuple):
-    """`value` is E.164 for a phone and the case-folded address for an e-mail."""
+    """`value` is a phone in E.164, an e-mail case-folded, or an external id as it is."""
 
     kind: str
     value: str
@@ -30,9 +31,19 @@ class Holder(NamedTuple):
     customer_id: UUID
 
 
-def claims_of(*, phone: str | None, email_key: str | None) -> list[Claim]:
-    pairs = (("phone", phone), ("email", email_key))
+# The column of each kind of claim, and what a claim that is taken raises.
+CLAIM_COLUMNS = {"phone": "phone", "email": "email_key", "external": "external_id"}
+_TAKEN = {"phone": PhoneTaken, "email": EmailTaken, "external": ExternalIdTaken}
+
+
+def claims_of(columns: Mapping[str, str | None]) -> list[Claim]:
+    """The claims that these columns of a customer make."""
+    pairs = ((kind, columns.get(column)) for kind, column in CLAIM_COLUMNS.items())
     return [Claim(kind, value) for kind, value in pairs if value is not None]
+
+
+def own_claims(customer: Customer) -> list[Claim]:
+    return claims_of({column: getattr(customer, column) for column in CLAIM_COLUMNS.values()})
 
 
 async def lock_claims(context: Context, claims: Iterable[Claim]) -> list[Holder]:
@@ -99,14 +110,15 @@ async def drop_claims(context: Context, customer_id: UUID, claims: list[Claim]) 
 
 
 async def refuse_taken(context: Context, holders: list[Holder], *, may_claim: bool = False) -> None:
-    """Raises PhoneTaken or EmailTaken; names the holder only to who may see that customer.
+    """Raises PhoneTaken, EmailTaken or ExternalIdTaken.
 
-    `may_claim`: the phone was proved, and `claimPhone` would take it.
+    Names the holder only to who may see that customer. `may_claim`: the phone was proved, and
+    `claimPhone` would take it.
     """
     if not holders:
         return
-    holder = min(holders, key=lambda h: h.claim.kind != "phone")
-    problem = PhoneTaken if holder.claim.kind == "phone" else EmailTaken
+    holder = min(holders, key=lambda h: list(CLAIM_COLUMNS).index(h.claim.kind))
+    problem = _TAKEN[holder.claim.kind]
     visible = (
         context.actor.may("customers:read")
         and (

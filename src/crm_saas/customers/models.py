@@ -110,6 +110,12 @@ class Customer(TenantOwned, Stamped, Base):
         Index("org_customers_mst_phone_rev_ix", "tenant_org_id", "phone_rev", "id"),
         Index("org_customers_mst_email_ix", "tenant_org_id", "email_norm", "id"),
         Index("org_customers_mst_number_ix", "tenant_org_id", "number_norm", "id"),
+        Index(
+            "org_customers_mst_external_ix",
+            "tenant_org_id",
+            "external_id",
+            postgresql_where=text("external_id is not null"),
+        ),
         Index("org_customers_mst_merged_ix", "tenant_org_id", "merged_into"),
         Index("org_customers_mst_assigned_ix", "tenant_org_id", "assigned_to", "id"),
         Index("org_customers_mst_team_ix", "tenant_org_id", "team_id", "id"),
@@ -162,6 +168,8 @@ class Customer(TenantOwned, Stamped, Base):
     identity_verified_how: Mapped[str | None]
     customer_since: Mapped[datetime | None]
 
+    # The customer's id in the business's other system. Unique by its claim (Identifier).
+    external_id: Mapped[str | None] = mapped_column(Text(collation="C"))
     assigned_to: Mapped[UUID | None]
     team_id: Mapped[UUID | None]
     person_id: Mapped[UUID | None]
@@ -188,9 +196,9 @@ class Customer(TenantOwned, Stamped, Base):
 
 
 class Identifier(TenantOwned, Base):
-    """A phone or e-mail that finds a customer: the customer's own, or an alias from a merge.
+    """A phone, e-mail or external id that finds a customer: its own, or an alias from a merge.
 
-    One unique constraint over both kinds of claim, so that no race can give one phone to two.
+    One unique constraint over all kinds of claim, so that no race can give one phone to two.
     """
 
     __tablename__ = "org_customer_identifiers"
@@ -204,7 +212,7 @@ class Identifier(TenantOwned, Base):
             name="org_customer_identifiers_customer_fk",
             ondelete="restrict",
         ),
-        CheckConstraint("kind in ('phone', 'email')", name="kind"),
+        CheckConstraint("kind in ('phone', 'email', 'external')", name="kind"),
         Index("org_customer_identifiers_customer_ix", "tenant_org_id", "customer_id"),
     )
 

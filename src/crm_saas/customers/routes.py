@@ -14,6 +14,7 @@ from crm_saas.customers.errors import (
     CustomerBlocked,
     CustomerNotFound,
     EmailTaken,
+    ExternalIdTaken,
     PhoneTaken,
 )
 from crm_saas.customers.filters import CustomerFilter, CustomerQuery, SortField
@@ -137,7 +138,13 @@ async def read_customer_by_number(
     "/customers/{customer_id:uuid}",
     permission="customers:update",
     responses=problems(
-        CustomerNotFound, PhoneTaken, EmailTaken, PreconditionFailed, OtpRefused, OtpBudgetExhausted
+        CustomerNotFound,
+        PhoneTaken,
+        EmailTaken,
+        ExternalIdTaken,
+        PreconditionFailed,
+        OtpRefused,
+        OtpBudgetExhausted,
     ),
 )
 async def edit_customer(

@@ -17,6 +17,16 @@ CustomerType = Literal["individual", "business"]
 CompanySize = Literal["1-10", "11-50", "51-200", "201-500", "501-1000", "1001+"]
 Locale = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?" + END, examples=["ar", "en-GB"])]
 Stage = Annotated[str, Meta(pattern=r"^[a-z][A-Za-z0-9_-]{0,39}$", examples=["lead"])]
+ExternalId = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=100,
+        pattern=READABLE,
+        description="The customer's id in another system of yours. No two customers share one.",
+        examples=["207119551"],
+    ),
+]
 HttpsUrl = Annotated[str, Meta(pattern=r"^https://[^\s]+" + END, max_length=500)]
 
 
@@ -44,6 +54,7 @@ class CustomerFields(Struct):
     team_id: UUID | UnsetType | None = UNSET
     phone: PhoneText | UnsetType | None = UNSET
     email: EmailText | UnsetType | None = UNSET
+    external_id: ExternalId | UnsetType | None = UNSET
 
 
 class PatchCustomer(CustomerFields):
@@ -105,6 +116,7 @@ class CustomerView(Struct):
     identity_verified: bool
     identity_verification: Verification | None
     customer_since: datetime | None
+    external_id: str | None
     assigned_to: UUID | None
     team_id: UUID | None
     expires_at: datetime | None

@@ -14,8 +14,8 @@ _SAME = (
     "id", "customer_number", "profile_status", "status", "journey_stage", "lifecycle",
     "customer_type", "display_name", "name", "name2", "first_name", "last_name", "honorific",
     "date_of_birth", "avatar_url", "locale", "notes", "preferences", "company_name",
-    "company_size", "industry", "customer_since", "assigned_to", "team_id", "expires_at",
-    "created_at", "updated_at",
+    "company_size", "industry", "customer_since", "external_id", "assigned_to", "team_id",
+    "expires_at", "created_at", "updated_at",
 )  # fmt: skip
 
 

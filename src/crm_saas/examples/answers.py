@@ -55,6 +55,7 @@ _CUSTOMER: Json = {
     "identityVerified": False,
     "identityVerification": None,
     "customerSince": _AT,
+    "externalId": "207119551",
     "assignedTo": None,
     "teamId": None,
     "expiresAt": None,
@@ -69,6 +70,7 @@ _OTHER_CUSTOMER: Json = _CUSTOMER | {
     "phoneVerified": False,
     "phoneVerification": None,
     "customerSince": None,
+    "externalId": None,
 }
 _PLACE: Json = {
     "id": _ADDRESS_ID,

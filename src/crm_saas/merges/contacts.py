@@ -1,4 +1,4 @@
-"""Phones and e-mails on the way back: what somebody else has taken since stays there (SPEC 5.4)."""
+"""Claims on the way back: what somebody else has taken since stays there (SPEC 5.4)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -8,7 +8,14 @@ from uuid import UUID
 
 from sqlalchemy import update
 
-from crm_saas.customers.identifiers import Claim, Holder, claims_of, find_holders
+from crm_saas.customers.identifiers import (
+    CLAIM_COLUMNS,
+    Claim,
+    Holder,
+    claims_of,
+    find_holders,
+    own_claims,
+)
 from crm_saas.customers.models import Customer, Identifier
 from crm_saas.kit.context import Context
 from crm_saas.kit.ids import new_id
@@ -17,7 +24,8 @@ from crm_saas.merges.manifest import Manifest
 from crm_saas.merges.queries import Pair
 from crm_saas.merges.schemas import ReturnedContact
 
-_COLUMNS = {"phone": "phone", "email": "email_key"}
+# A kind of claim as a field of the API.
+_FIELDS = {"phone": "phone", "email": "email", "external": "external_id"}
 Holders = dict[Claim, Holder]
 
 
@@ -41,7 +49,7 @@ def claims_moved(kept: Manifest) -> list[Claim]:
 def claims_before(kept: Manifest) -> list[Claim]:
     """The survivor's own, where the merge put the source's in their place."""
     old = {column: change.before for column, change in kept.target.items()}
-    return claims_of(phone=old.get("phone"), email_key=old.get("email_key"))
+    return claims_of(old)
 
 
 async def holders_of(context: Context, claims: Iterable[Claim]) -> Holders:
@@ -55,14 +63,14 @@ def settle_claims(kept: Manifest, pair: Pair, holders: Holders) -> Settlement:
     source, target = pair
     settlement = Settlement()
     for claim in claims_before(kept):
-        if claim not in _own(target):
+        if claim not in own_claims(target):
             continue
         holder = holders.get(claim)
         if holder is None:
             _claim_again(settlement, target, claim, new_id(), datetime.now(UTC))
         elif holder.customer_id != target.id:
             _lose(settlement, target, claim, holder.customer_id)
-    in_use = _own(target)
+    in_use = own_claims(target)
     for row in kept.claims:
         claim = Claim(row.kind, row.value)
         holder = holders.get(claim)
@@ -88,10 +96,6 @@ async def hand_back(context: Context, settlement: Settlement, source_id: UUID) -
         )
 
 
-def _own(customer: Customer) -> list[Claim]:
-    return claims_of(phone=customer.phone, email_key=customer.email_key)
-
-
 def _claim_again(
     settlement: Settlement, customer: Customer, claim: Claim, row_id: UUID, created_at: datetime
 ) -> None:
@@ -109,8 +113,8 @@ def _claim_again(
 
 
 def _lose(settlement: Settlement, loser: Customer, claim: Claim, holder_id: UUID) -> None:
-    if getattr(loser, _COLUMNS[claim.kind]) == claim.value:
-        for column in FIELDS[claim.kind]:
+    if getattr(loser, CLAIM_COLUMNS[claim.kind]) == claim.value:
+        for column in FIELDS[_FIELDS[claim.kind]]:
             setattr(loser, column, None)
     settlement.contacts.append(_contact("taken", claim, holder_id))
 
@@ -119,5 +123,5 @@ def _contact(
     outcome: Literal["taken", "restored"], claim: Claim, customer_id: UUID
 ) -> ReturnedContact:
     contact = ReturnedContact(outcome=outcome, customer_id=customer_id)
-    setattr(contact, claim.kind, claim.value)
+    setattr(contact, _FIELDS[claim.kind], claim.value)
     return contact

@@ -32,6 +32,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "industry": ("industry",),
     "annual_revenue": ("annual_revenue_minor", "annual_revenue_currency"),
     "journey_stage": ("journey_stage",),
+    "external_id": ("external_id",),
     "assigned_to": ("assigned_to",),
     "team_id": ("team_id",),
     "phone": (
@@ -85,6 +86,7 @@ class Choices(Struct):
     industry: Side | UnsetType = UNSET
     annual_revenue: Side | UnsetType = UNSET
     journey_stage: Side | UnsetType = UNSET
+    external_id: Side | UnsetType = UNSET
     assigned_to: Side | UnsetType = UNSET
     team_id: Side | UnsetType = UNSET
     phone: Side | UnsetType = UNSET

@@ -76,6 +76,7 @@ class ReturnedContact(Struct):
     outcome: Literal["taken", "restored"]
     phone: str | None = None
     email: str | None = None
+    external_id: str | None = None
     customer_id: UUID | None = None
 
 

@@ -7,6 +7,7 @@ from litestar.params import FromPath, JSONBody
 from crm_saas.customers.errors import (
     CustomerNotFound,
     EmailTaken,
+    ExternalIdTaken,
     PhoneNotVerified,
     PhoneTaken,
     ProfileNeverGoesBack,
@@ -34,7 +35,9 @@ from crm_saas.otp.errors import OtpBudgetExhausted, OtpRefused
 @post(
     "/customers",
     permission="customers:create",
-    responses=problems(PhoneTaken, EmailTaken, PhoneNotVerified, OtpRefused, OtpBudgetExhausted),
+    responses=problems(
+        PhoneTaken, EmailTaken, ExternalIdTaken, PhoneNotVerified, OtpRefused, OtpBudgetExhausted
+    ),
 )
 async def create_customer(
     context: RequestContext, data: JSONBody[CreateCustomer]
@@ -52,6 +55,7 @@ async def create_customer(
         CustomerNotFound,
         PhoneTaken,
         EmailTaken,
+        ExternalIdTaken,
         ProfileNeverGoesBack,
         ProfileReached,
         PreconditionFailed,
@@ -75,7 +79,7 @@ async def upgrade_customer(
     permission="customers:create",
     status_code=200,
     responses={201: ResponseSpec(Found, generate_examples=False)}
-    | problems(PhoneTaken, EmailTaken),
+    | problems(PhoneTaken, EmailTaken, ExternalIdTaken),
 )
 async def find_or_create_customer(
     context: RequestContext, data: JSONBody[FindOrCreate]

@@ -15,6 +15,7 @@ OtpCode = Annotated[str, Meta(max_length=20, examples=["123456"])]
 VerificationToken = Annotated[str, Meta(max_length=1000)]
 BATCH_ROWS_MAX = 100
 KEY_LENGTH_MAX = 200
+MatchedBy = Literal["phone", "email", "externalId"]
 
 
 class CreateCustomer(CustomerFields):
@@ -40,7 +41,7 @@ class UpgradeCustomer(CustomerFields):
 
 
 class FindOrCreate(CustomerFields):
-    """Found by phone, else by e-mail; otherwise a stub is made of what was sent."""
+    """Found by phone, e-mail or external id; otherwise a stub is made of what was sent."""
 
 
 class BatchRow(FindOrCreate, kw_only=True):
@@ -72,7 +73,7 @@ class Found(Struct):
     """`created` and `matched` have a customer; `ambiguous` has candidates, one for each clue."""
 
     outcome: Literal["created", "matched", "ambiguous"]
-    matched_by: Literal["phone", "email"] | None = None
+    matched_by: MatchedBy | None = None
     customer: CustomerView | None = None
     candidates: list[CustomerView] = msgspec.field(default_factory=list)
 
@@ -87,7 +88,7 @@ class BatchOutcome(Struct):
     index: int
     idempotency_key: str | None
     outcome: Literal["created", "matched", "ambiguous", "refused"]
-    matched_by: Literal["phone", "email"] | None = None
+    matched_by: MatchedBy | None = None
     customer_id: UUID | None = None
     customer_number: str | None = None
     candidates: list[UUID] = msgspec.field(default_factory=list)

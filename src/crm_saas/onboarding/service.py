@@ -28,6 +28,7 @@ from crm_saas.onboarding.schemas import (
     CreateCustomer,
     FindOrCreate,
     Found,
+    MatchedBy,
     UpgradeCustomer,
 )
 
@@ -91,10 +92,17 @@ async def _add_addresses(
         await add_addresses(context, customer=customer, items=addresses)
 
 
+_MATCHED_BY: dict[str, MatchedBy] = {
+    "phone": "phone",
+    "email": "email",
+    "external": "externalId",
+}
+
+
 async def find_or_create(context: Context, sent: FindOrCreate) -> Found:
     """One call for a till. Racing tills queue on the phone: one creates, the others match."""
     columns = read_fields(context.tenant, sent)
-    claims = claims_of(phone=columns.get("phone"), email_key=columns.get("email_key"))
+    claims = claims_of(columns)
     if not claims:
         raise InvalidInput.of("phone", "send a phone or an e-mail to look for", "required")
     holders = await lock_claims(context, claims)
@@ -116,7 +124,7 @@ async def find_or_create(context: Context, sent: FindOrCreate) -> Found:
         await refuse_taken(context, holders)
     return Found(
         outcome="matched",
-        matched_by="phone" if holder.claim.kind == "phone" else "email",
+        matched_by=_MATCHED_BY[holder.claim.kind],
         customer=view_customer(context, found[holder.customer_id]),
     )
 

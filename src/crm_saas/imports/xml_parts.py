@@ -1,0 +1,105 @@
+"""The XML parts of a spreadsheet, in pieces: expat, without document types or entities."""
+
+import zipfile
+from collections.abc import Iterator
+from typing import NamedTuple
+from xml.parsers import expat
+
+from crm_saas.imports.errors import UnreadableFile
+from crm_saas.imports.limits import CELL_LENGTH_MAX
+
+_PIECE_BYTES = 64 * 1024
+# Between two elements; a tag that does not end would be kept whole.
+_SILENCE_BYTES_MAX = 1024 * 1024
+_TEXTS = frozenset({"v", "t"})
+_WATCHED = frozenset({"c", "row", "f", "v", "t", "si"})
+
+
+class Element(NamedTuple):
+    name: str
+    attributes: dict[str, str]
+
+
+Event = tuple[str, str, dict[str, str], str]
+"""`start` or `end`, the element's name, its attributes, at the end of `v` and `t` their text."""
+
+
+def elements(archive: zipfile.ZipFile, part: str, names: set[str]) -> Iterator[Element]:
+    for kind, name, attributes, _ in events(archive, part, frozenset(names)):
+        if kind == "start":
+            yield Element(name, attributes)
+
+
+def events(
+    archive: zipfile.ZipFile, part: str, names: frozenset[str] = _WATCHED
+) -> Iterator[Event]:
+    """Raises UnreadableFile."""
+    reader = _Reader(names)
+    with archive.open(part) as stream:
+        while piece := stream.read(_PIECE_BYTES):
+            yield from reader.feed(piece, part)
+        yield from reader.feed(b"", part, is_last=True)
+
+
+class _Reader:
+    def __init__(self, names: frozenset[str]) -> None:
+        self._names = names
+        self._found: list[Event] = []
+        self._pieces: list[str] | None = None
+        self._length = 0
+        self._silent_bytes = 0
+        self._is_phonetic = False
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text
+        parser.StartDoctypeDeclHandler = self._refuse
+        parser.EntityDeclHandler = self._refuse
+        self._parser = parser
+
+    def feed(self, piece: bytes, part: str, *, is_last: bool = False) -> list[Event]:
+        self._found = []
+        self._silent_bytes += len(piece)
+        try:
+            self._parser.Parse(piece, is_last)
+        except expat.ExpatError as error:
+            raise UnreadableFile(
+                f"The spreadsheet is damaged: {part} is no XML ({error})."
+            ) from None
+        if self._silent_bytes > _SILENCE_BYTES_MAX:
+            raise UnreadableFile(
+                f"The spreadsheet has a part that no office program wrote: {part}."
+            )
+        return self._found
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._silent_bytes = 0
+        name = name.rpartition(":")[2]
+        if name == "rPh":
+            self._is_phonetic = True  # how a Japanese text is read aloud: no part of it
+        elif name in self._names:
+            self._found.append(("start", name, attributes, ""))
+            if name in _TEXTS:
+                self._pieces, self._length = [], 0
+
+    def _end(self, name: str) -> None:
+        self._silent_bytes = 0
+        name = name.rpartition(":")[2]
+        if name == "rPh":
+            self._is_phonetic = False
+        elif name in self._names:
+            is_text = self._pieces is not None and name in _TEXTS and not self._is_phonetic
+            text = "".join(self._pieces or ()) if is_text else ""
+            self._found.append(("end", name, {}, text))
+            if name in _TEXTS:
+                self._pieces = None
+
+    def _text(self, text: str) -> None:
+        self._silent_bytes = 0
+        if self._pieces is not None and self._length <= CELL_LENGTH_MAX:
+            self._pieces.append(text)
+            self._length += len(text)
+
+    def _refuse(self, *_: object) -> None:
+        raise UnreadableFile("The spreadsheet declares XML entities, which none needs.")
