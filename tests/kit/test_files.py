@@ -99,7 +99,8 @@ async def test_deleting_is_exact(files: Files) -> None:
 @pytest.mark.parametrize(
     "name",
     ["", "..", f"{TENANT}/exports", f"{TENANT}/../{OTHER}/exports/{TENANT}",
-     f"{TENANT}/a/{OTHER}#1", f"/{TENANT}/exports/{OTHER}", f"{TENANT}/exports/{OTHER}/", f"{TENANT}/ex ports/{OTHER}"],
+     f"{TENANT}/a/{OTHER}#1", f"/{TENANT}/exports/{OTHER}",
+     f"{TENANT}/exports/{OTHER}/", f"{TENANT}/ex ports/{OTHER}"],
 )  # fmt: skip
 async def test_names_that_lead_elsewhere_are_refused(files: Files, name: str) -> None:
     for attempt in (
