@@ -1,6 +1,9 @@
 """A tenant goes with every row, and only when nobody can be hurt by it."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
 from uuid import UUID
 
 import psycopg
@@ -12,6 +15,7 @@ from crm_saas import operator
 from crm_saas.backup.deleting import delete_tenant
 from crm_saas.kit.db import Database
 from crm_saas.kit.errors import Conflict, NotFound
+from crm_saas.kit.files import FileMissing, Files, FilesUnavailable, file_name
 from crm_saas.kit.jobs import JobRefused
 from crm_saas.kit.settings import Settings
 from crm_saas.tenancy.registry import job_context
@@ -43,6 +47,38 @@ def test_only_its_own_rows_and_jobs_go(stock: Stock, settings: Settings) -> None
     assert mentions(settings, stock.shop) == []
     assert content(settings, stock.neighbour) == others
     assert jobs(settings) == {t: n for t, n in waiting.items() if t != stock.shop}
+
+
+async def store_a_file(files: Files, name: str) -> None:
+    async def text() -> AsyncIterator[bytes]:
+        yield b"text"
+
+    await files.write(name, text(), bytes_max=4)
+
+
+def test_its_files_go_with_it(stock: Stock, settings: Settings, tmp_path: Path) -> None:
+    settings = replace(settings, files_url=(tmp_path / "files").as_uri())
+    files = Files.from_settings(settings)
+    names = {owner: file_name(owner, "exports", owner) for owner in (stock.shop, stock.neighbour)}
+    for name in names.values():
+        asyncio.run(store_a_file(files, name))
+    suspend(settings)
+    delete(settings)
+    assert asyncio.run(files.size(names[stock.neighbour])) == 4
+    with pytest.raises(FileMissing):
+        asyncio.run(files.size(names[stock.shop]))
+
+
+def test_a_store_that_fails_keeps_the_tenant(
+    stock: Stock, settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "files").write_bytes(b"")
+    suspend(settings)
+    with pytest.raises(FilesUnavailable):
+        delete(replace(settings, files_url=(tmp_path / "files" / "below").as_uri()))
+    assert all(content(settings, stock.shop).values())
+    delete(settings)
+    assert mentions(settings, stock.shop) == []
 
 
 def jobs(settings: Settings) -> dict[UUID, int]:

@@ -19,6 +19,10 @@ class Recorder(dict[str, str]):
         return super().__getitem__(key)
 
 
+# What the library behind kit/files.py reads itself.
+STORE_VARIABLES = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_ENDPOINT_URL"}
+
+
 def known_variables() -> set[str]:
     recorder = Recorder({})
     Settings.from_environment(recorder)

@@ -10,7 +10,7 @@ import yaml
 from crm_saas.kit.db import BATCHES_MAX, STREAMS_MAX
 from crm_saas.kit.health import ROUTES
 from crm_saas.running import GRACE_SECONDS
-from deploy.environment import known_variables
+from deploy.environment import STORE_VARIABLES, known_variables
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 FOLDER = DEPLOY / "kubernetes"
@@ -123,7 +123,7 @@ def test_the_world_reaches_the_api_and_no_metrics() -> None:
 
 
 def test_variables_are_ones_that_settings_read() -> None:
-    known = known_variables()
+    known = known_variables() | STORE_VARIABLES
     assert MANIFESTS["ConfigMap/crm-saas"]["data"].keys() <= known
     for name, manifest in MANIFESTS.items():
         if name.startswith("Secret/") and name != "Secret/pgbouncer":

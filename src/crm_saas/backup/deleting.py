@@ -1,4 +1,4 @@
-"""Takes a tenant off the platform, with every row of it.
+"""Takes a tenant off the platform, with every row and file of it.
 
 Two steps. It is marked as closing first, from when on no request and no job of it begins; once all
 transactions that began before have ended, nothing can write a row of it any more, and everything
@@ -19,6 +19,7 @@ from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.errors import Conflict
 from crm_saas.kit.events import record
+from crm_saas.kit.files import Files
 from crm_saas.kit.settings import Settings
 from crm_saas.operator import platform
 from crm_saas.tenancy.registry import context_within
@@ -129,6 +130,8 @@ async def _delete(session: AsyncSession, database: Database, slug: str, tell: Te
     removed["sys_staff_mst"] = await _delete_orphans(cursor, accounts)
     await _forget_jobs(cursor, context)
     await cursor.execute("delete from sys_tenants_mst where id = %s", [tenant_id])
+    # Last, and before the commit: a store that fails leaves a tenant that can be deleted again.
+    await Files.from_settings(database.settings).delete_all(str(tenant_id))
     return Deleted(tenant_id, slug, removed)
 
 

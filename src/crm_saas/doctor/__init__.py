@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from crm_saas.doctor.canary import CHECK as CANARY
 from crm_saas.doctor.checks import PLATFORM, Check
 from crm_saas.doctor.declared import CHECKS as DECLARED
+from crm_saas.doctor.files import files_check
 from crm_saas.doctor.keys import keys_check
 from crm_saas.doctor.operation import CHECKS as OPERATION
 from crm_saas.doctor.roles import CHECKS as ROLES
@@ -61,7 +62,7 @@ async def _start(settings: Settings) -> Finding:
 def _examine(settings: Settings) -> Iterator[Finding]:
     platform_checks = (*PLATFORM_CHECKS, keys_check(settings))
     with owner_connection(settings) as owner:
-        for check in CHECKS:
+        for check in (*CHECKS, files_check(settings)):
             yield from _findings(check, owner)
     try:
         platform = psycopg.connect(settings.url(PLATFORM), connect_timeout=10)

@@ -43,6 +43,7 @@ class Settings:
     public_url: str = "http://127.0.0.1:8000"
     base_domain: str = ""
     trusted_proxies: str = ""
+    files_url: str = ""
     pool_size: int = 10
     pool_timeout_seconds: float = 3.0
     prepare_threshold: int | None = 5
@@ -142,6 +143,7 @@ _PLAIN = {
     "public_url": "CRM_PUBLIC_URL",
     "base_domain": "CRM_BASE_DOMAIN",
     "trusted_proxies": "CRM_TRUSTED_PROXIES",
+    "files_url": "CRM_FILES_URL",
     "otp_sender": "CRM_OTP_SENDER",
     "twilio_account_sid": "TWILIO_ACCOUNT_SID",
     "twilio_auth_token": "TWILIO_AUTH_TOKEN",
