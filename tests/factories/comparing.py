@@ -13,9 +13,13 @@ def run_jobs_and_compare(settings: Settings) -> None:
     asyncio.run(_run(settings))
 
 
-async def _run(settings: Settings) -> None:
+async def enqueue_comparisons(settings: Settings) -> None:
     platform = Database(settings, "crm_platform")
     await compare_everywhere(platform)
     await platform.close()
+
+
+async def _run(settings: Settings) -> None:
+    await enqueue_comparisons(settings)
     async with open_queue(settings) as queue:
         await queue.run_pending()
