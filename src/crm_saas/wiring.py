@@ -16,6 +16,8 @@ from crm_saas.customers import models as customer_models
 from crm_saas.customers import routes as customer_routes
 from crm_saas.customers import tasks as customer_tasks
 from crm_saas.imports import models as import_models
+from crm_saas.imports import routes as import_routes
+from crm_saas.imports import tasks as import_tasks
 from crm_saas.kit import budgets, events, idempotency
 from crm_saas.kit.jobs import Job, PeriodicJob
 from crm_saas.kit.models import Base
@@ -70,6 +72,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *address_routes.ROUTES,
     *merge_routes.ROUTES,
     *onboarding_routes.ROUTES,
+    *import_routes.ROUTES,
 ]
 
 JOBS: tuple[Job, ...] = (
@@ -79,6 +82,7 @@ JOBS: tuple[Job, ...] = (
     *otp_tasks.JOBS,
     *customer_tasks.JOBS,
     *merge_tasks.JOBS,
+    *import_tasks.JOBS,
 )
 PERIODIC_JOBS: tuple[PeriodicJob, ...] = (
     *tenancy_tasks.PERIODIC_JOBS,
@@ -87,6 +91,7 @@ PERIODIC_JOBS: tuple[PeriodicJob, ...] = (
     *otp_tasks.PERIODIC_JOBS,
     *customer_tasks.PERIODIC_JOBS,
     *merge_tasks.PERIODIC_JOBS,
+    *import_tasks.PERIODIC_JOBS,
 )
 
 # What is encrypted at rest; `keys rotate-master` seals it with a new key.

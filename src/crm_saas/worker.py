@@ -9,7 +9,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -197,14 +197,17 @@ def _tenant_task(job: Job, database: Database) -> Callable[..., Awaitable[None]]
     async def run(*, tenant_id: str, **stored: Any) -> None:
         stored.pop(tracing.CARRIED, None)
         arguments = job.arguments(stored)
-        # The time limit begins once connected: whoever is cut off in the middle of connecting
-        # leaves the connection open behind.
-        async with (
-            job_context(database, UUID(tenant_id), job.name) as context,
-            asyncio.timeout(job.timeout_seconds),
-        ):
-            with bound_contextvars(tenant=context.tenant.slug):
-                await job.function(context, **arguments)
+        async with AsyncExitStack() as transaction:
+            context = await transaction.enter_async_context(
+                job_context(database, UUID(tenant_id), job.name)
+            )
+            if job.own_transactions:
+                await transaction.aclose()
+            # The time limit begins once connected: whoever is cut off in the middle of connecting
+            # leaves the connection open behind.
+            async with asyncio.timeout(job.timeout_seconds):
+                with bound_contextvars(tenant=context.tenant.slug):
+                    await job.function(context, **arguments)
 
     return run
 

@@ -1,6 +1,9 @@
 """Whose customer it is: a member of staff and a team (SPEC 2.8)."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select
 
@@ -52,6 +55,41 @@ async def check_assignment(context: Context, columns: dict[str, Any]) -> None:
     if errors:
         raise invalid_input(errors)
     _check_reach(context, columns)
+
+
+@dataclass(frozen=True)
+class Assignable:
+    """Whom and which teams the actor may assign customers to: for many rows, asked for once."""
+
+    members: frozenset[UUID]
+    teams: frozenset[UUID]
+
+    def check(self, columns: Mapping[str, Any]) -> None:
+        """Raises InvalidInput, as `check_assignment` does."""
+        known = {"assigned_to": (self.members, "assignedTo"), "team_id": (self.teams, "teamId")}
+        errors = [
+            FieldError(name, "is nobody whom you may assign customers to", "unknown")
+            for column, (ids, name) in known.items()
+            if columns.get(column) is not None and columns[column] not in ids
+        ]
+        if errors:
+            raise invalid_input(errors)
+
+
+async def find_assignable(context: Context) -> Assignable:
+    actor = context.actor
+    members = await context.session.scalars(
+        select(Member.id).where(Member.tenant_org_id == context.tenant.id)
+    )
+    teams = await context.session.scalars(
+        select(Team.id).where(Team.tenant_org_id == context.tenant.id)
+    )
+    reached = {"own": {actor.member_id}}.get(actor.staff_scope)
+    own_teams = {"team": set(actor.team_ids)}.get(actor.staff_scope)
+    return Assignable(
+        frozenset(i for i in members if reached is None or i in reached),
+        frozenset(i for i in teams if own_teams is None or i in own_teams),
+    )
 
 
 def _check_reach(context: Context, columns: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Changing a customer: edit, deactivate, reactivate, block, verify the identity."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from crm_saas.customers.assignment import require_assigning
@@ -26,7 +27,7 @@ async def edit_customer(
     """Raises InvalidInput, PhoneTaken, EmailTaken. The customer is locked by the caller."""
     columns = read_fields(context.tenant, sent)
     require_assigning(context, columns)
-    _check(customer, columns)
+    check_edit(customer, columns)
     columns |= renamed(customer, columns)
     moved = columns.get("journey_stage", customer.journey_stage) != customer.journey_stage
     await apply_changes(
@@ -40,7 +41,8 @@ async def edit_customer(
     return customer
 
 
-def _check(customer: Customer, columns: dict[str, object]) -> None:
+def check_edit(customer: Customer, columns: Mapping[str, object]) -> None:
+    """Raises InvalidInput for what the profile lacks then, or may not have."""
     errors: list[FieldError] = []
     if customer.profile_status == "guest":
         errors += [

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -74,9 +75,49 @@ async def record(
     `before` and `after` hold only the fields that changed. Nothing that `subject` and `rows` do
     not name may have changed in this transaction: the tests hold every verb to it.
     """
+    event = _event(context, kind, subject, customer_id, before, after, rows)
+    context.session.add(event)
+    await context.session.flush()
+    for handle in HANDLERS.get(kind, ()):
+        await handle(context, event)
+    return event
+
+
+@dataclass(frozen=True)
+class Change:
+    """What changed of one customer, among many."""
+
+    kind: str
+    subject: tuple[str, UUID]
+    customer_id: UUID
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    rows: Mapping[str, Sequence[UUID]] = field(default_factory=dict)
+
+
+async def record_each(context: Context, changes: Sequence[Change]) -> None:
+    """A record for each, written at once. What follows from them is the caller's, at once too."""
+    context.session.add_all(
+        [
+            _event(context, c.kind, c.subject, c.customer_id, c.before, c.after, c.rows)
+            for c in changes
+        ]
+    )
+    await context.session.flush()
+
+
+def _event(
+    context: Context,
+    kind: str,
+    subject: tuple[str, UUID | None],
+    customer_id: UUID | None,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+    rows: Mapping[str, Sequence[UUID]] | None,
+) -> Event:
     old, new = plain(before), plain(after)
     salt = os.urandom(16)
-    event = Event(
+    return Event(
         tenant_org_id=context.tenant.id,
         id=new_id(),
         kind=kind,
@@ -96,11 +137,6 @@ async def record(
         salt=salt,
         commitment=commitment(salt, old, new),
     )
-    context.session.add(event)
-    await context.session.flush()
-    for handle in HANDLERS.get(kind, ()):
-        await handle(context, event)
-    return event
 
 
 def commitment(salt: bytes, before: dict[str, Any] | None, after: dict[str, Any] | None) -> bytes:

@@ -40,12 +40,16 @@ class Job:
     The arguments arrive as the types that the function declares. A failure is tried again after
     5, 15, 45 … seconds and at most an hour; after `retries` of them the job is parked: it stays
     in the queue as failed, and holds up nothing.
+
+    `own_transactions`: the work is longer than a transaction may be. The context's is over when the
+    function begins; it opens others on the context's database, as often as it likes.
     """
 
     name: str
     function: Callable[..., Awaitable[None]]
     retries: int = 6
     timeout_seconds: float = 60
+    own_transactions: bool = False
 
     def arguments(self, stored: Mapping[str, Any]) -> dict[str, Any]:
         """Raises JobRefused for what the function does not take."""

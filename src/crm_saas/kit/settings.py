@@ -48,6 +48,7 @@ class Settings:
     pool_timeout_seconds: float = 3.0
     prepare_threshold: int | None = 5
     body_bytes_max: int = 1024 * 1024
+    import_bytes_max: int = 256 * 1024 * 1024
     requests_in_flight_max: int = 200
     requests_per_minute_key: int = 1_200
     requests_per_minute_tenant: int = 6_000
@@ -98,6 +99,9 @@ class Settings:
             otp_channels=_words(env.get("CRM_OTP_CHANNELS"), settings.otp_channels),
             otp_countries=_words(env.get("CRM_OTP_COUNTRIES"), settings.otp_countries),
             pool_size=_whole(env, "CRM_POOL_SIZE", settings.pool_size, least=1),
+            import_bytes_max=_whole(
+                env, "CRM_IMPORT_BYTES_MAX", settings.import_bytes_max, least=1024
+            ),
             requests_in_flight_max=_whole(
                 env, "CRM_REQUESTS_IN_FLIGHT", settings.requests_in_flight_max, least=2
             ),

@@ -8,7 +8,7 @@ run again before anybody saw an answer. See docs/decisions/one-transaction-a-req
 
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
@@ -89,7 +89,12 @@ class RequestTransaction(ASGIMiddleware):
             with self._admission.counted():
                 await self._limits.admit(state)
         # Outside of what is counted: slow bodies hold nothing but themselves.
-        async with self._bodies.read(receive, headers, settings.body_bytes_max) as body:
+        reading: AbstractAsyncContextManager[bytes] = nullcontext(b"")
+        if options.get("streams_body"):  # read by the handler, once its transaction is over
+            state["upload"] = receive
+        else:
+            reading = self._bodies.read(receive, headers, settings.body_bytes_max)
+        async with reading as body:
             check_body(body, headers, scope)
             check_query(scope)
             state["body"] = body
@@ -153,7 +158,7 @@ class RequestTransaction(ASGIMiddleware):
             scope["state"]["log_tenant"] = context.tenant.slug
             bind_contextvars(tenant=context.tenant.slug)
             context.actor.require(scope["route_handler"].opt["permission"])
-            answer.commit = partial(_commit, session, scope)
+            answer.commit = scope["state"]["let_go"] = partial(_commit, session, scope)
             async with context.closing, _idempotent(scope, context, answer, body) as replayed:
                 if not replayed:
                     try:
@@ -211,8 +216,8 @@ async def _idempotent(
 
 
 def _key_of(scope: Scope) -> str | None:
-    """The Idempotency-Key, which only a POST may need."""
-    if cast(HTTPScope, scope)["method"] != "POST":
+    """The Idempotency-Key, which only a POST may need; one that streams keeps its own answer."""
+    if cast(HTTPScope, scope)["method"] != "POST" or scope["route_handler"].opt.get("streams_body"):
         return None
     return Headers.from_scope(scope).get("idempotency-key")
 

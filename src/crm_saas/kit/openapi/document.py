@@ -227,6 +227,11 @@ def _finish_body(handler: HTTPRouteHandler, operation: Json, example: object) ->
         operation["requestBody"] = {"required": True, "content": content}
         _add_problem(operation, TooSlow)
         return
+    if media_types := handler.opt.get("streams_body"):
+        file = {"schema": {"type": "string", "format": "binary"}}
+        operation["requestBody"] = {"required": True, "content": dict.fromkeys(media_types, file)}
+        _add_problem(operation, TooSlow)
+        return
     body = operation.get("requestBody")
     if body is None:
         return

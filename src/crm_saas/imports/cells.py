@@ -1,0 +1,70 @@
+"""From the text of a cell to a value of the API."""
+
+import re
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from crm_saas.imports.limits import CELL_LENGTH_MAX
+from crm_saas.imports.plans import DateOrder
+from crm_saas.imports.tables import NoValue
+from crm_saas.kit.spreadsheets import unguard
+
+_UNREAD = re.compile("[\ud800-\udfff\ufffd]")
+_DATE = re.compile(r"(\d{1,2})[/.\- ](\d{1,2})[/.\- ](\d{4})")
+_ISO_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})[T ]00:00(:00)?")
+_ARABIC_DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "0123456789" * 2)
+# Programs put an apostrophe before such cells, so that a spreadsheet takes them for text.
+_PLAIN = frozenset({"phone", "externalId", "customerNumber", "email"})
+
+
+def read_cell(cell: str) -> str:
+    """The text as it was before somebody guarded it against formulas. Raises ValueError."""
+    if isinstance(cell, NoValue):
+        raise ValueError(
+            f"shows {cell[:20]} and has no value; put a value there, or let your office program "
+            "compute and save the file again"
+        )
+    text = unguard(cell)
+    if not text or text.isspace():
+        return ""
+    if len(text) > CELL_LENGTH_MAX:
+        raise ValueError(f"must have {CELL_LENGTH_MAX:,} characters at most")
+    if not text.isascii() and _UNREAD.search(text):
+        raise ValueError("has characters that are not of the file's encoding; name the right one")
+    if "\x00" in text:
+        raise ValueError("must not contain the NUL character")
+    return text
+
+
+def read_value(field: str, text: str, dates: DateOrder) -> Any:
+    """As the API would get it. Raises ValueError."""
+    if field == "notes":
+        return text
+    text = text.strip()
+    if field in _PLAIN:
+        return text.removeprefix("'").strip()
+    if field == "dateOfBirth":
+        return _date(text, dates)
+    if field == "preferences":
+        try:
+            return msgspec.json.decode(text)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise ValueError('must be a JSON object, such as {"scent": "oud"}') from error
+    return text
+
+
+def _date(text: str, dates: DateOrder) -> str:
+    text = text.translate(_ARABIC_DIGITS)
+    if found := _ISO_TIME.fullmatch(text):
+        return found[1]
+    if found := _DATE.fullmatch(text):
+        first, second, year = (int(part) for part in found.groups())
+        day, month = (first, second) if dates == "dayFirst" else (second, first)
+        try:
+            return date(year, month, day).isoformat()
+        except ValueError as error:
+            order = "day, month, year" if dates == "dayFirst" else "month, day, year"
+            raise ValueError(f"is no date, read as {order}; `dates` turns that around") from error
+    return text

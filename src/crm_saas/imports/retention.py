@@ -1,0 +1,13 @@
+"""How long files and rows of imports are kept."""
+
+from datetime import UTC, datetime, timedelta
+
+PARKED_DAYS = 7
+DONE_DAYS = 30
+# Whose work is on: the job ends it, or somebody cancels it.
+BUSY = ("checking", "running", "reverting")
+
+
+def expiry(status: str) -> datetime:
+    days = PARKED_DAYS if status in {"uploaded", "checked"} else DONE_DAYS
+    return datetime.now(UTC) + timedelta(days=days)

@@ -1,0 +1,164 @@
+"""The frame of an import's work: its transactions, their repetition, and its end."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from crm_saas.imports import staging
+from crm_saas.imports.errors import ImportNotFound
+from crm_saas.imports.models import TABLE, Import
+from crm_saas.imports.plans import KeptPlan, Starter
+from crm_saas.imports.queries import access_import
+from crm_saas.imports.retention import BUSY, expiry
+from crm_saas.imports.service import JOB
+from crm_saas.imports.views import kept_plan
+from crm_saas.kit.context import Context, scope_of
+from crm_saas.kit.events import record
+from crm_saas.kit.jobs import enqueue
+from crm_saas.kit.problems import RETRYABLE
+
+_ATTEMPTS_MAX = 8
+# Locks that somebody holds longer than the limit, and keys that somebody took meanwhile.
+_AGAIN = RETRYABLE | {"55P03", "23505"}
+
+
+class Cancelled(Exception):
+    """Somebody wants no more of it."""
+
+
+class Locked(NamedTuple):
+    context: Context
+    row: Import
+    plan: KeptPlan
+
+
+@dataclass(frozen=True)
+class Run:
+    """The import as its starter's work: their name in the trail, their scope on the customers."""
+
+    base: Context
+    import_id: UUID
+    phase: str | None
+
+    @classmethod
+    async def of(cls, context: Context, import_id: UUID) -> "Run | None":
+        async with context.database.transaction(context.scope) as session:
+            try:
+                row = await access_import(replace(context, session=session), import_id)
+            except ImportNotFound:
+                return None
+            if row.status not in BUSY:
+                return None
+            starter = msgspec.convert(row.starter, Starter)
+        base = replace(
+            context,
+            actor=starter.actor(),
+            request_id=starter.request_id,
+            address=starter.address,
+        )
+        return cls(base, import_id, row.phase)
+
+    @asynccontextmanager
+    async def chunk(self) -> AsyncIterator[Locked]:
+        """A transaction that has the import's row to itself. Raises Cancelled."""
+        tenant_id = self.base.tenant.id
+        async with self.base.database.transaction(scope_of(tenant_id, self.base.actor)) as session:
+            context = replace(self.base, session=session)
+            row = await access_import(context, self.import_id, lock=True)
+            if row.status not in BUSY or row.cancelling:
+                raise Cancelled
+            plan = kept_plan(row)
+            assert plan is not None
+            yield Locked(context, row, plan)
+
+    async def again(self, delay_seconds: int = 0) -> None:
+        async with self.base.database.transaction(self.base.scope) as session:
+            await enqueue(
+                replace(self.base, session=session),
+                JOB,
+                {"import_id": self.import_id},
+                delay_seconds=delay_seconds,
+                priority=-5,
+            )
+
+
+Step = Callable[[Locked], Awaitable[bool]]
+
+
+async def repeat(run: Run, step: Step, until: float) -> bool:
+    """Chunk by chunk; true when there is nothing left. What clashed with others is done again."""
+    attempts = 0
+    while time.monotonic() < until:
+        try:
+            async with run.chunk() as locked:
+                if not await step(locked):
+                    return True
+            attempts = 0
+        except DBAPIError as error:
+            attempts += 1
+            if getattr(error.orig, "sqlstate", None) not in _AGAIN or attempts == _ATTEMPTS_MAX:
+                raise
+            await asyncio.sleep(0.05 * 2**attempts)
+    return False
+
+
+async def end_cancelled(run: Run) -> None:
+    status = {"checking": "uploaded", "running": "cancelled", "reverting": "cancelled"}
+    async with run.base.database.transaction(run.base.scope) as session:
+        context = replace(run.base, session=session)
+        row = await access_import(context, run.import_id, lock=True)
+        if row.status in BUSY:
+            await _finish(context, row, status[row.status])
+
+
+async def end(
+    run: Run, status: str, *, failure: str | None = None, result_name: str | None = None
+) -> None:
+    async with run.chunk() as (context, row, _):
+        row.failure = failure
+        row.result_name = result_name or row.result_name
+        await _finish(context, row, status)
+
+
+async def _finish(context: Context, row: Import, status: str) -> None:
+    row.status, row.phase, row.cancelling = status, None, False
+    row.finished_at, row.expires_at = datetime.now(UTC), expiry(status)
+    if row.rows_total is not None:
+        row.counts = await _count(context, row)
+    await context.session.flush()
+    await record(
+        context,
+        _KINDS.get(status, "import.finished"),
+        subject=(TABLE, row.id),
+        after={"status": status, "counts": row.counts, "failure": row.failure},
+    )
+
+
+_KINDS = {
+    "failed": "import.failed",
+    "cancelled": "import.cancelled",
+    "reverted": "import.reverted",
+}
+
+
+async def _count(context: Context, row: Import) -> dict[str, int]:
+    """By outcome, from the rows themselves."""
+    await context.session.execute(text(f"set local statement_timeout = '{staging.SLOW_SECONDS}s'"))
+    counted = await context.session.execute(
+        text(
+            "select r.outcome, count(*) as rows from org_import_rows r"
+            " where r.tenant_org_id = :tenant and r.import_id = :import group by r.outcome"
+        ),
+        {"tenant": context.tenant.id, "import": row.id},
+    )
+    found: dict[str, int] = {row.outcome: row.rows for row in counted}
+    return found | {k: v for k, v in row.counts.items() if k == "duplicates"}

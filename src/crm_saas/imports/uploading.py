@@ -1,0 +1,116 @@
+"""A file comes in: looked at first, kept only where it can be read."""
+
+import asyncio
+import zipfile
+from typing import BinaryIO, NamedTuple
+from uuid import UUID
+
+from crm_saas.imports.encodings import LOOK_BYTES, Delimiter, Dialect, Encoding, detect
+from crm_saas.imports.errors import UnreadableFile
+from crm_saas.imports.mapping import Guess, guess
+from crm_saas.imports.models import TABLE, Import
+from crm_saas.imports.reading import Head, read_head, read_table
+from crm_saas.imports.retention import expiry
+from crm_saas.imports.service import starter
+from crm_saas.kit.context import Context
+from crm_saas.kit.events import record
+from crm_saas.kit.files import Files, file_name
+from crm_saas.kit.ids import new_id
+from crm_saas.kit.texts import tidy_line
+from crm_saas.kit.uploads import Upload, chunks_of
+
+ROOM = "imports"
+_ZIP = b"PK\x03\x04"
+_OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+_FILENAME = "customers"
+
+
+class Seen(NamedTuple):
+    dialect: Dialect | None
+    head: Head
+    guessed: Guess
+
+
+async def keep_upload(
+    context: Context,
+    upload: Upload,
+    *,
+    filename: str,
+    encoding: Encoding | None,
+    delimiter: Delimiter | None,
+) -> "Kept":
+    """Into the file store, with no transaction open. Raises UnreadableFile, and keeps nothing."""
+    seen = await asyncio.to_thread(look_at, upload.file, encoding, delimiter)
+    import_id = new_id()
+    name = file_name(context.tenant.id, ROOM, import_id)
+    files = Files.from_settings(context.settings)
+    await files.write(name, chunks_of(upload.file), bytes_max=upload.size_bytes)
+    return Kept(import_id, name, _shown(filename), upload.size_bytes, seen)
+
+
+class Kept(NamedTuple):
+    id: UUID
+    name: str
+    filename: str
+    size_bytes: int
+    seen: Seen
+
+
+def look_at(file: BinaryIO, encoding: Encoding | None, delimiter: Delimiter | None) -> Seen:
+    """Raises UnreadableFile."""
+    beginning = file.read(LOOK_BYTES)
+    file.seek(0)
+    if not beginning:
+        raise UnreadableFile("The body is empty. Send the file itself as the body.")
+    if beginning.startswith(_OLD_EXCEL):
+        raise UnreadableFile(
+            "This is a workbook of old (XLS), or one with a password. Save it as XLSX without one."
+        )
+    dialect = None
+    if not (beginning.startswith(_ZIP) and zipfile.is_zipfile(file)):
+        dialect = detect(beginning, encoding=encoding, delimiter=delimiter)
+    file.seek(0)
+    head = read_head(read_table(file, dialect))
+    return Seen(dialect, head, guess(head.headers, head.sample))
+
+
+def _shown(filename: str) -> str:
+    try:
+        return tidy_line(filename)[:200] or _FILENAME
+    except ValueError:
+        return _FILENAME
+
+
+async def add_import(context: Context, kept: Kept) -> Import:
+    """The import of a file that is in the store by now."""
+    dialect, head, guessed = kept.seen
+    row = Import(
+        tenant_org_id=context.tenant.id,
+        id=kept.id,
+        filename=kept.filename,
+        format="xlsx" if dialect is None else "csv",
+        encoding=dialect and dialect.encoding,
+        delimiter=dialect and dialect.delimiter,
+        size_bytes=kept.size_bytes,
+        file_name=kept.name,
+        headers=head.headers,
+        sample=head.sample,
+        guessed={
+            "mapping": guessed.mapping,
+            "leftOut": guessed.left_out,
+            "upsertBy": guessed.upsert_by,
+        },
+        starter=starter(context),
+        status="uploaded",
+        expires_at=expiry("uploaded"),
+    )
+    context.session.add(row)
+    await context.session.flush()
+    await context.session.refresh(row)
+    await record(
+        context,
+        "import.uploaded",
+        subject=(TABLE, row.id),
+        after={"filename": row.filename, "sizeBytes": row.size_bytes},
+    )
+    return row

