@@ -14,6 +14,9 @@ from crm_saas.audit import tasks as audit_tasks
 from crm_saas.customers import models as customer_models
 from crm_saas.customers import routes as customer_routes
 from crm_saas.customers import tasks as customer_tasks
+from crm_saas.exports import models as export_models
+from crm_saas.exports import routes as export_routes
+from crm_saas.exports import tasks as export_tasks
 from crm_saas.kit import budgets, events, idempotency
 from crm_saas.kit.jobs import Job, PeriodicJob
 from crm_saas.kit.models import Base
@@ -55,6 +58,7 @@ MODELS = (
     customer_models,
     address_models,
     merge_models,
+    export_models,
 )
 METADATA = Base.metadata
 
@@ -66,6 +70,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *address_routes.ROUTES,
     *merge_routes.ROUTES,
     *onboarding_routes.ROUTES,
+    *export_routes.ROUTES,
 ]
 
 JOBS: tuple[Job, ...] = (
@@ -75,6 +80,7 @@ JOBS: tuple[Job, ...] = (
     *otp_tasks.JOBS,
     *customer_tasks.JOBS,
     *merge_tasks.JOBS,
+    *export_tasks.JOBS,
 )
 PERIODIC_JOBS: tuple[PeriodicJob, ...] = (
     *tenancy_tasks.PERIODIC_JOBS,
@@ -82,6 +88,7 @@ PERIODIC_JOBS: tuple[PeriodicJob, ...] = (
     *audit_tasks.PERIODIC_JOBS,
     *otp_tasks.PERIODIC_JOBS,
     *customer_tasks.PERIODIC_JOBS,
+    *export_tasks.PERIODIC_JOBS,
 )
 
 # What is encrypted at rest; `keys rotate-master` seals it with a new key.
