@@ -21,6 +21,7 @@ EXEMPT = {
     "org_audit_seals": "seals the records",
     "org_audit_heads": "is where the seals end",
     "org_idempotency_keys": "is written with the answer, beside the record of its effect",
+    "org_export_progress": "says how far a job is, and not what was done",
     "org_number_counters": "is taken by the creation that it numbers",
     "org_api_key_uses": "is bookkeeping of reads, gathered and written once a minute",
 }

@@ -67,7 +67,7 @@ async def export_customers(
 ) -> Stream:
     """Every customer that the filters leave, in the order of their numbers; it is recorded.
 
-    CSV and JSON Lines of any size, as they are read; a workbook of 20,000 customers and a PDF of
+    CSV and JSON Lines of any size, as they are read; a workbook of 10,000 customers and a PDF of
     2,000. What takes longer than a request, or should be fetched later: `POST /exports`. CSV and
     workbooks can be imported again. `bom=true` begins a CSV with a byte order mark, without which
     Excel takes UTF-8 for the machine's old encoding.

@@ -28,7 +28,7 @@ from crm_saas.kit.jobs import enqueue
 ROOM = "exports"
 JOB = "exports.make"
 # A sheet of so many rows takes some seconds; longer nobody should wait for an answer.
-SHEET_ROWS_MAX = 20_000
+SHEET_ROWS_MAX = 10_000
 PAPER_ROWS_MAX = 2_000
 UNFINISHED_MAX = 5
 KEPT = timedelta(hours=24)
