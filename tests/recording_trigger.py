@@ -21,6 +21,7 @@ EXEMPT = {
     "org_audit_seals": "seals the records",
     "org_audit_heads": "is where the seals end",
     "org_idempotency_keys": "is written with the answer, beside the record of its effect",
+    "org_export_progress": "says how far a job is, and not what was done",
     "org_number_counters": "is taken by the creation that it numbers",
     "org_customers_to_compare": "says what is still to be done, not what was",
     "org_imports": "counts how far a job is; what is done with an import has its records",

@@ -31,6 +31,7 @@ TAGS = {
     "otp": Tag("One-time codes", "Proof that a phone is in the customer's hand."),
     "addresses": Tag("Addresses", "Places, the default one, and their verification."),
     "merges": Tag("Merges", "Duplicates found, made one, and taken apart again."),
+    "exports": Tag("Exports", "Customers as a file: at once, or made beside the request."),
     "audit": Tag("Audit", "Who did what, and when."),
     "access": Tag("Access", "Keys, staff, teams and sessions."),
     "health": Tag("Health", "For probes."),
@@ -42,6 +43,7 @@ NAMES = {
     "Found": {"customer_id": "customer/id", "customer_number": "customer/customerNumber"},
     "AddressView": {"customer_id": "customerId", "address_id": "id"},
     "NewKeyView": {"key_id": "id"},
+    "ExportView": {"export_id": "id"},
     "MergeDone": {"merge_id": "id", "customer_id": "customer/id"},
 }
 

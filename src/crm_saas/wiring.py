@@ -18,6 +18,9 @@ from crm_saas.customers import tasks as customer_tasks
 from crm_saas.imports import models as import_models
 from crm_saas.imports import routes as import_routes
 from crm_saas.imports import tasks as import_tasks
+from crm_saas.exports import models as export_models
+from crm_saas.exports import routes as export_routes
+from crm_saas.exports import tasks as export_tasks
 from crm_saas.kit import budgets, events, idempotency
 from crm_saas.kit.jobs import Job, PeriodicJob
 from crm_saas.kit.models import Base
@@ -61,6 +64,7 @@ MODELS = (
     address_models,
     merge_models,
     import_models,
+    export_models,
 )
 METADATA = Base.metadata
 
@@ -73,6 +77,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *merge_routes.ROUTES,
     *onboarding_routes.ROUTES,
     *import_routes.ROUTES,
+    *export_routes.ROUTES,
 ]
 
 JOBS: tuple[Job, ...] = (
@@ -83,6 +88,7 @@ JOBS: tuple[Job, ...] = (
     *customer_tasks.JOBS,
     *merge_tasks.JOBS,
     *import_tasks.JOBS,
+    *export_tasks.JOBS,
 )
 PERIODIC_JOBS: tuple[PeriodicJob, ...] = (
     *tenancy_tasks.PERIODIC_JOBS,
@@ -92,6 +98,7 @@ PERIODIC_JOBS: tuple[PeriodicJob, ...] = (
     *customer_tasks.PERIODIC_JOBS,
     *merge_tasks.PERIODIC_JOBS,
     *import_tasks.PERIODIC_JOBS,
+    *export_tasks.PERIODIC_JOBS,
 )
 
 # What is encrypted at rest; `keys rotate-master` seals it with a new key.

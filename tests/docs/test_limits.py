@@ -9,8 +9,8 @@ import msgspec
 import psycopg
 import pytest
 
-from crm_saas.customers.export import TIMEOUT_SECONDS
 from crm_saas.customers.preferences import BYTES_MAX
+from crm_saas.exports.rows import TIMEOUT_SECONDS
 from crm_saas.kit.paging import LIMIT_DEFAULT
 from crm_saas.kit.schemas import EmailText, LongText, Name, PhoneText
 from crm_saas.kit.settings import Settings

@@ -21,6 +21,7 @@ KINDS = {
     r"team_?id": "team",
     r"member_?id|assigned_?to|actor_?id": "member",
     r"merge_?id": "merge",
+    r"export_?id": "export",
     r"suggestion_?id": "suggestion",
     r"target_?id": "other_customer",
     r"customer_?id|source_?id": "customer",

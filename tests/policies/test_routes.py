@@ -38,7 +38,7 @@ HANDLERS = {
 OPERATIONS = {name: (method, path) for name, method, path, _ in operations(DOCUMENT)}
 GUARDED = [name for name in OPERATIONS if not HANDLERS[name].opt.get("public")]
 
-PUBLIC = {"live", "ready", "log_in", "twilio_callback"}
+PUBLIC = {"live", "ready", "log_in", "twilio_callback", "download_export"}
 # Outside the document: the pages that show it.
 PAGES = r"/api/v1(/docs(/assets/\{file_path:path\})?|/openapi\.json)?"
 
@@ -55,6 +55,8 @@ REFUSED = {
     "log_in": (401, "the password is wrong on purpose"),
     "verify_otp": (422, "the code is wrong"),
     "twilio_callback": (403, "nobody but Twilio can sign it"),
+    "read_export_file": (409, "no worker makes it here"),
+    "download_export": (404, "nobody but us can sign a link"),
 }
 
 

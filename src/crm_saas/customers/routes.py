@@ -1,14 +1,12 @@
-from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 from litestar import Request, Response, delete, get, patch, post
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
-from litestar.response import Stream
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from crm_saas.audit.queries import list_events
 from crm_saas.audit.schemas import EventList
-from crm_saas.customers import editing, export, listing
+from crm_saas.customers import editing, listing
 from crm_saas.customers.creation import access_to_change
 from crm_saas.customers.errors import (
     CustomerBlocked,
@@ -17,7 +15,7 @@ from crm_saas.customers.errors import (
     ExternalIdTaken,
     PhoneTaken,
 )
-from crm_saas.customers.filters import CustomerFilter, CustomerQuery, SortField
+from crm_saas.customers.filters import CustomerQuery, SortField
 from crm_saas.customers.models import Customer
 from crm_saas.customers.proofs import prove_phone
 from crm_saas.customers.queries import (
@@ -75,37 +73,6 @@ async def list_customers(
 @get("/customers/statistics", permission="customers:read", responses=problems())
 async def show_customer_statistics(context: RequestContext) -> Statistics:
     return await customer_statistics(context)
-
-
-@get(
-    "/customers/export",
-    permission="customers:export",
-    query=CustomerFilter,
-    responses=problems(),
-    media_type="text/csv",
-    media_types=list(export.MEDIA_TYPES.values()),
-)
-async def export_customers(
-    context: RequestContext,
-    request: Request[Any, Any, Any],
-    file_format: Annotated[export.Format, QueryParameter(name="format")] = "csv",
-    bom: FromQuery[bool] = False,
-) -> Stream:
-    """Every customer that the filters leave, as CSV or JSON Lines; the export is recorded.
-
-    `bom=true` begins a CSV with a byte order mark, without which Excel takes UTF-8 for the
-    machine's old encoding.
-    """
-    wanted = read_query(request, CustomerFilter)
-    chunks: AsyncIterator[bytes] = await export.open_export(context, wanted, file_format, bom=bom)
-    return Stream(
-        chunks,
-        headers={
-            # The route's own media type would win over the response's, but not over a header.
-            "Content-Type": export.MEDIA_TYPES[file_format],
-            "Content-Disposition": f'attachment; filename="customers.{file_format}"',
-        },
-    )
 
 
 @get(
@@ -271,7 +238,7 @@ def answer(
 
 
 ROUTES = [
-    list_customers, show_customer_statistics, export_customers, read_customer,
-    read_customer_by_number, edit_customer, deactivate_customer, reactivate_customer,
+    list_customers, show_customer_statistics, read_customer, read_customer_by_number,
+    edit_customer, deactivate_customer, reactivate_customer,
     block_customer, verify_identity, read_customer_history,
 ]  # fmt: skip

@@ -176,6 +176,22 @@ _SUGGESTION: Json = {
     "foundAt": _AT,
     "customers": [_CUSTOMER, _OTHER_CUSTOMER],
 }
+_EXPORT = {
+    "id": _ID,
+    "format": "xlsx",
+    "filter": {"profileStatus": "full"},
+    "status": "ready",
+    "rows": {"done": 1200, "estimated": 1200},
+    "fileBytes": 204800,
+    "failure": None,
+    "link": "https://crm.example.com/api/v1/exports/download/c2lnbmVk",
+    "linkExpiresAt": _AT,
+    "requestedBy": _STAFF_ID,
+    "requestedByName": "Salim Al Harthy",
+    "createdAt": _AT,
+    "finishedAt": _AT,
+    "expiresAt": _AT,
+}
 
 ANSWERS: dict[str, Json] = {
     "Health": {"status": "ok"},
@@ -279,6 +295,9 @@ ANSWERS: dict[str, Json] = {
             {"decidedBy": _STAFF_ID, "name": "Salim Al Harthy", "verified": 2, "rejected": 0}
         ],
     },
+    # exports
+    "ExportView": _EXPORT,
+    "ExportList": _page(_EXPORT),
     # merges
     "MergePreview": {
         "source": _OTHER_CUSTOMER,
@@ -308,4 +327,6 @@ ANSWERS: dict[str, Json] = {
 STREAMS = {
     "text/csv": "id,customerNumber,displayName\r\n" + f"{_ID},CUST-00000042,{_OWNER}\r\n",
     "application/x-ndjson": f'{{"id":"{_ID}","customerNumber":"CUST-00000042"}}\n',
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "PK\x03\x04 …",
+    "application/pdf": "%PDF-1.7 …",
 }

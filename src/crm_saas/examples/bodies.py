@@ -50,6 +50,8 @@ BODIES: dict[str, object] = {
     "verify_address": {"notes": "Called, and it is right."},
     "reject_address": {"notes": "There is no building 12."},
     "verify_in_bulk": {"items": [{"customerId": _ID, "addressId": _ID, "decision": "verified"}]},
+    # exports
+    "request_export": {"format": "xlsx", "filter": {"profileStatus": "full"}},
     # merges
     "preview_merge": {"sourceId": _ID, "targetId": _OTHER_ID},
     "merge_customers": {

@@ -235,7 +235,7 @@ def test_where_a_body_is_read_it_may_be_too_slow(document: dict[str, Any]) -> No
 
 
 # What is never made over the API: a sign-in opens sessions, a sweep suggests.
-UNMADE = {"session_id", "suggestion_id"}
+UNMADE = {"session_id", "suggestion_id", "token"}
 
 
 def test_what_is_created_is_linked_to_all_that_can_be_done_with_it(

@@ -1,0 +1,76 @@
+"""Workbooks and PDFs, made by a process of their own: neither its time nor its memory is the API's.
+
+It is given nothing but rows, and no setting of ours. What it writes lies in a file without a name,
+so that nothing is left of it whatever dies.
+"""
+
+import asyncio
+import sys
+import tempfile
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
+from typing import IO, Literal
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+READ_BYTES = 256 * 1024
+# In one process of the API or the worker; others wait for their turn.
+AT_ONCE = 2
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+
+class ConversionFailed(Exception):
+    """The process ended with an error; it has said which."""
+
+
+async def converted(
+    rows: AsyncIterator[bytes], head: msgspec.Struct, program: Literal["sheets", "pages"]
+) -> AsyncGenerator[bytes, None]:
+    """`rows` as CSV become a file. Raises ConversionFailed, and what `rows` raises."""
+    loop = asyncio.get_running_loop()
+    async with _turns.setdefault(loop, asyncio.Semaphore(AT_ONCE)):
+        with (
+            tempfile.TemporaryDirectory(prefix="crm-export-") as folder,
+            tempfile.TemporaryFile(dir=folder) as made,
+        ):
+            await _make(rows, head, program, folder, made)
+            made.seek(0)
+            while chunk := await asyncio.to_thread(made.read, READ_BYTES):
+                yield chunk
+
+
+async def _make(
+    rows: AsyncIterator[bytes], head: msgspec.Struct, program: str, folder: str, made: IO[bytes]
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", f"crm_saas.exports.{program}"),
+        stdin=PIPE,
+        stdout=made,
+        env={"TMPDIR": folder, "PYTHONSAFEPATH": "1"},
+        cwd=folder,
+    )
+    try:
+        await _feed(process, msgspec.json.encode(head) + b"\n", rows)
+        if await process.wait():
+            raise ConversionFailed(f"{program} ended with {process.returncode}")
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def _feed(process: Process, head: bytes, rows: AsyncIterator[bytes]) -> None:
+    pipe = process.stdin
+    if pipe is None:
+        raise TypeError("the process was started with a pipe")
+    try:
+        pipe.write(head)
+        async for block in rows:
+            pipe.write(block)
+            await pipe.drain()
+        pipe.close()
+        await pipe.wait_closed()
+    except (BrokenPipeError, ConnectionResetError):
+        return  # it has ended before it read all; its own end says why
