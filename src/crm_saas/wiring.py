@@ -5,7 +5,7 @@ from litestar.types import ControllerRouterHandler
 from crm_saas.access import models as access_models
 from crm_saas.access import routes as access_routes
 from crm_saas.access import tasks as access_tasks
-from crm_saas.access.roles import permissions_of
+from crm_saas.access.roles import permissions_of, roles_with
 from crm_saas.addresses import models as address_models
 from crm_saas.addresses import routes as address_routes
 from crm_saas.audit import models as audit_models
@@ -42,6 +42,7 @@ __all__ = [
     "SEALED_COLUMNS",
     "openapi_config",
     "permissions_of",
+    "roles_with",
 ]
 
 MODELS = (

@@ -7,7 +7,7 @@ run again before anybody saw an answer. See docs/decisions/one-transaction-a-req
 """
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -32,16 +32,27 @@ from structlog.contextvars import bind_contextvars
 
 from crm_saas.kit import idempotency
 from crm_saas.kit.admission import Admission
+from crm_saas.kit.ahead import ReadInTransaction
 from crm_saas.kit.bodies import BodiesInHand, check_body, check_headers
 from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.errors import MethodNotAllowed, Unavailable
 from crm_saas.kit.problems import RETRYABLE
 from crm_saas.kit.queries import check_query
+from crm_saas.kit.wire import BEGIN, COMMIT, Wire
+from crm_saas.tenancy.ahead import CredentialAhead
 from crm_saas.tenancy.answers import Answer
 from crm_saas.tenancy.limits import RequestLimits
 from crm_saas.tenancy.parties import Parties
-from crm_saas.tenancy.resolution import Caller, PermissionsOf, read_caller, resolve
+from crm_saas.tenancy.resolution import (
+    Caller,
+    PermissionsOf,
+    RolesWith,
+    authenticating,
+    authenticating_for,
+    read_caller,
+    resolve,
+)
 
 ATTEMPTS_MAX = 3
 # A connection that had died is found out at once; after a longer silence the caller decides.
@@ -59,11 +70,13 @@ class RequestTransaction(ASGIMiddleware):
         self,
         database: Database,
         permissions_of: PermissionsOf,
+        roles_with: RolesWith,
         *,
         note_use: Callable[[Context], None],
     ) -> None:
         self._database = database
         self._permissions_of = permissions_of
+        self._roles_with = roles_with
         self._note_use = note_use
         self._limits = RequestLimits(database)
         self._admission = Admission(database.settings)
@@ -114,13 +127,13 @@ class RequestTransaction(ASGIMiddleware):
         self, scope: Scope, receive: Receive, send: Send, caller: Caller, next_app: ASGIApp
     ) -> None:
         state = scope["state"]
+        if _may_read_ahead(scope, caller) and await self._read_ahead(
+            scope, receive, send, caller, next_app
+        ):
+            return
         try_again_until = time.monotonic() + STALE_SECONDS_MAX
         for attempt in range(1, ATTEMPTS_MAX + 1):
-            state.pop("context", None)
-            state.pop("reason", None)
-            # What is held back has not started, whatever Litestar saw of the last attempt.
-            ScopeState.from_scope(scope).response_started = False
-            answer = Answer(send, may_stream=_key_of(scope) is None)
+            answer = _begin_answer(scope, send)
             try:
                 await self._attempt(scope, receive, caller, answer, next_app)
             except DBAPIError as error:
@@ -139,21 +152,38 @@ class RequestTransaction(ASGIMiddleware):
             await answer.release()
             return
 
+    async def _read_ahead(
+        self, scope: Scope, receive: Receive, send: Send, caller: Caller, next_app: ASGIApp
+    ) -> bool:
+        """False when the request has to run in a transaction, from its start; nobody saw this."""
+        answer = _begin_answer(scope, send)
+        permission = scope["route_handler"].opt["permission"]
+        credential = authenticating_for(caller, permission, self._roles_with(permission))
+        admit = partial(self._admitted, scope, caller)
+        assert caller.token.tenant_id is not None
+        reading = CredentialAhead(self._database, caller.token.tenant_id, credential, admit)
+        scope["state"]["ahead"] = reading
+        replay = _replay(scope["state"]["body"], receive)
+        try:
+            await next_app(scope, replay, answer.receive)
+        finally:
+            ScopeState.from_scope(scope).response_started = False
+        if not reading.decided:
+            return False
+        await answer.release()
+        return True
+
     async def _attempt(
         self, scope: Scope, receive: Receive, caller: Caller, answer: Answer, next_app: ASGIApp
     ) -> None:
         body: bytes = scope["state"]["body"]
         replay = _replay(body, answer.after_body(receive))
-        async with self._database.session() as session:
-            context = await resolve(session, caller, self._database, self._permissions_of)
-            self._parties.note(caller, context.tenant.id)
-            context = await self._counted(context, caller, scope["state"])
-            scope["state"]["context"] = context
-            self._note_use(context)
-            scope["state"]["log_tenant"] = context.tenant.slug
-            bind_contextvars(tenant=context.tenant.slug)
-            context.actor.require(scope["route_handler"].opt["permission"])
-            answer.commit = partial(_commit, session, scope)
+        async with self._database.wire() as wire, self._database.session_on(wire) as session:
+            begun, authenticated = await wire.send(BEGIN, authenticating(caller))
+            begun.rows()
+            answer.commit = partial(_commit, session, wire, scope)
+            context = await self._admitted(scope, caller, authenticated.rows(), session)
+            scope["state"]["ahead"] = ReadInTransaction(context)
             async with context.closing, _idempotent(scope, context, answer, body) as replayed:
                 if not replayed:
                     try:
@@ -161,12 +191,32 @@ class RequestTransaction(ASGIMiddleware):
                     finally:  # Litestar has seen it start, and nobody else
                         ScopeState.from_scope(scope).response_started = answer.streaming
                     answer.refuse_too_large()
-            if answer.streaming:
-                return
-            if answer.status < 400:
+            if answer.status < 400 and not answer.streaming:
                 await answer.commit()
-            else:
-                await session.rollback()
+
+    async def _admitted(
+        self, scope: Scope, caller: Caller, found: Sequence[Any], session: AsyncSession
+    ) -> Context:
+        """The context of a caller who may do this, and has paid for it. Raises refusals."""
+        state = scope["state"]
+        tenant, actor = resolve(caller, found, self._permissions_of)
+        context = Context(
+            session=session,
+            tenant=tenant,
+            actor=actor,
+            database=self._database,
+            settings=self._database.settings,
+            request_id=caller.request_id,
+            address=caller.address,
+        )
+        self._parties.note(caller, tenant.id)
+        context = await self._counted(context, caller, state)
+        state["context"] = context
+        self._note_use(context)
+        state["log_tenant"] = tenant.slug
+        bind_contextvars(tenant=tenant.slug)
+        context.actor.require(scope["route_handler"].opt["permission"])
+        return context
 
     async def _counted(self, context: Context, caller: Caller, state: dict[str, Any]) -> Context:
         """One request more for the caller's budgets, however often it is attempted."""
@@ -175,6 +225,21 @@ class RequestTransaction(ASGIMiddleware):
             await charge(1)
             state["counted"] = True
         return replace(context, charge=charge)
+
+
+def _may_read_ahead(scope: Scope, caller: Caller) -> bool:
+    """A session does not name its tenant, and a stored answer is found in a transaction."""
+    takes = scope["route_handler"].parsed_fn_signature.parameters
+    return "ahead" in takes and caller.token.tenant_id is not None and _key_of(scope) is None
+
+
+def _begin_answer(scope: Scope, send: Send) -> Answer:
+    state = scope["state"]
+    for left in ("context", "reason", "failure"):
+        state.pop(left, None)
+    # What is held back has not started, whatever Litestar saw of the last attempt.
+    ScopeState.from_scope(scope).response_started = False
+    return Answer(send, may_stream=_key_of(scope) is None)
 
 
 @asynccontextmanager
@@ -233,10 +298,12 @@ def _may_run_again(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) in RETRYABLE
 
 
-async def _commit(session: AsyncSession, scope: Scope) -> None:
+async def _commit(session: AsyncSession, wire: Wire, scope: Scope) -> None:
     """A connection that breaks while it commits leaves open whether it did."""
     try:
         await session.commit()
+        if wire.in_transaction:  # that SQLAlchemy never saw
+            await wire.fetch(COMMIT)
     except DBAPIError as error:
         # A stream's answer was about to start; now the refusal may.
         ScopeState.from_scope(scope).response_started = False
@@ -247,6 +314,7 @@ async def _commit(session: AsyncSession, scope: Scope) -> None:
         # It broke before this: a reader left while the answer of a stream was being committed.
         ScopeState.from_scope(scope).response_started = False
         raise Unavailable(_UNKNOWN_FATE) from error
+    await wire.give_back()
     scope["state"]["release"]()
 
 
