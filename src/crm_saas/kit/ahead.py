@@ -23,7 +23,7 @@ class ReadAhead(ABC):
     @property
     @abstractmethod
     def tenant_id(self) -> UUID:
-        """The tenant that the credential names. Statements have it as `%(tenant)s` by themselves."""
+        """The tenant that the credential names; statements have it as `%(tenant)s`."""
 
     @abstractmethod
     async def read(self, statement: Statement, **values: Any) -> tuple[Context, list[Any]]:
