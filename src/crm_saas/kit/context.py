@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_saas.kit.db import Database, Pool, Scope
+from crm_saas.kit.ending import Ending
 from crm_saas.kit.errors import Forbidden
 from crm_saas.kit.settings import Settings
 from crm_saas.kit.wire import WIRE, Statement, borrowed_wire
@@ -81,6 +82,8 @@ class Context:
     request_id: str
     address: str | None = None
     values: dict[str, Any] = field(default_factory=dict)
+    ending: Ending | None = None
+    """How a request's transaction ends; None in others, whose opener commits them."""
     charge: Callable[[int], Awaitable[None]] = _charge_nobody
     """Counts so many requests more, for one that does the work of many. Raises TooManyRequests."""
     closing: AsyncExitStack = field(default_factory=AsyncExitStack)

@@ -10,13 +10,13 @@ from crm_saas.addresses.service import add_addresses
 from crm_saas.customers.creation import (
     access_to_change,
     create_customer,
-    insert_customer,
+    create_customer_last,
     read_new_customer,
     upgrade_customer,
 )
 from crm_saas.customers.errors import PhoneNotVerified
 from crm_saas.customers.fields import read_fields
-from crm_saas.customers.identifiers import Holder, claims_of, lock_claims, refuse_taken
+from crm_saas.customers.identifiers import Holder, claims_of, find_holders, refuse_taken
 from crm_saas.customers.models import Customer
 from crm_saas.customers.proofs import prove_phone
 from crm_saas.customers.queries import access_customer
@@ -45,6 +45,8 @@ async def onboard_customer(context: Context, sent: CreateCustomer) -> Customer:
     )
     if sent.type == "full" and verified is None:
         raise PhoneNotVerified
+    if verified is None and not sent.addresses:
+        return await create_customer_last(context, new)
     customer = await create_customer(context, new, verified=verified, claim_phone=sent.claim_phone)
     await _add_addresses(context, customer, sent.addresses)
     return customer
@@ -92,19 +94,28 @@ async def _add_addresses(
 
 
 async def find_or_create(context: Context, sent: FindOrCreate) -> Found:
-    """One call for a till. Racing tills queue on the phone: one creates, the others match."""
+    """One call for a till. Racing tills queue on the phone: one creates, the others match.
+
+    What is found needs no lock: it was so when it was read, as with any other read. What is not
+    found is looked for again under the locks, by the call that creates.
+    """
     columns = read_fields(context.tenant, sent)
     claims = claims_of(phone=columns.get("phone"), email_key=columns.get("email_key"))
     if not claims:
         raise InvalidInput.of("phone", "send a phone or an e-mail to look for", "required")
-    holders = await lock_claims(context, claims)
+    holders = await find_holders(context, claims)
     if not holders and not columns.get("phone"):
         raise InvalidInput.of(
             "phone", "nobody has this e-mail; send a phone too to create one", "required"
         )
     if not holders:
-        customer = await insert_customer(context, read_new_customer(context, "stub", sent))
+        new = read_new_customer(context, "stub", sent)
+        customer = await create_customer_last(context, new, may_be_found=True)
         return Found(outcome="created", customer=view_customer(context, customer))
+    return await _found(context, holders)
+
+
+async def _found(context: Context, holders: list[Holder]) -> Found:
     found = await _customers_of(context, holders)
     if len({holder.customer_id for holder in holders}) > 1:
         return Found(

@@ -36,6 +36,7 @@ from crm_saas.kit.ahead import ReadInTransaction
 from crm_saas.kit.bodies import BodiesInHand, check_body, check_headers
 from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
+from crm_saas.kit.ending import Ending, Late, LostRace
 from crm_saas.kit.errors import MethodNotAllowed, Unavailable
 from crm_saas.kit.problems import RETRYABLE
 from crm_saas.kit.queries import check_query
@@ -50,6 +51,7 @@ from crm_saas.tenancy.resolution import (
     RolesWith,
     authenticating,
     authenticating_for,
+    ending_of,
     read_caller,
     resolve,
 )
@@ -136,6 +138,10 @@ class RequestTransaction(ASGIMiddleware):
             answer = _begin_answer(scope, send)
             try:
                 await self._attempt(scope, receive, caller, answer, next_app)
+            except LostRace:
+                if attempt < ATTEMPTS_MAX:
+                    continue
+                raise
             except DBAPIError as error:
                 is_stale = error.connection_invalidated and "context" not in state
                 stale_connection = is_stale and time.monotonic() < try_again_until
@@ -143,11 +149,7 @@ class RequestTransaction(ASGIMiddleware):
                     continue
                 raise
             failure = state.pop("failure", None)
-            if (
-                attempt < ATTEMPTS_MAX
-                and isinstance(failure, DBAPIError)
-                and _may_run_again(failure)
-            ):
+            if attempt < ATTEMPTS_MAX and _may_run_again(failure):
                 continue
             await answer.release()
             return
@@ -182,7 +184,8 @@ class RequestTransaction(ASGIMiddleware):
             begun, authenticated = await wire.send(BEGIN, authenticating(caller))
             begun.rows()
             answer.commit = partial(_commit, session, wire, scope)
-            context = await self._admitted(scope, caller, authenticated.rows(), session)
+            found = authenticated.rows()
+            context = await self._admitted(scope, caller, found, session, ending_of(found))
             scope["state"]["ahead"] = ReadInTransaction(context)
             async with context.closing, _idempotent(scope, context, answer, body) as replayed:
                 if not replayed:
@@ -192,10 +195,15 @@ class RequestTransaction(ASGIMiddleware):
                         ScopeState.from_scope(scope).response_started = answer.streaming
                     answer.refuse_too_large()
             if answer.status < 400 and not answer.streaming:
-                await answer.commit()
+                answer.fill_in(await answer.commit())
 
     async def _admitted(
-        self, scope: Scope, caller: Caller, found: Sequence[Any], session: AsyncSession
+        self,
+        scope: Scope,
+        caller: Caller,
+        found: Sequence[Any],
+        session: AsyncSession,
+        ending: Ending | None = None,
     ) -> Context:
         """The context of a caller who may do this, and has paid for it. Raises refusals."""
         state = scope["state"]
@@ -208,6 +216,7 @@ class RequestTransaction(ASGIMiddleware):
             settings=self._database.settings,
             request_id=caller.request_id,
             address=caller.address,
+            ending=ending,
         )
         self._parties.note(caller, tenant.id)
         context = await self._counted(context, caller, state)
@@ -264,7 +273,7 @@ async def _idempotent(
         return
     yield False
     if 200 <= answer.status < 300:
-        await idempotency.store(
+        kept = idempotency.seal_answer(
             context,
             route=route,
             key=key,
@@ -273,6 +282,7 @@ async def _idempotent(
             headers=answer.headers,
             body=answer.body,
         )
+        idempotency.keep(context, kept)
 
 
 def _key_of(scope: Scope) -> str | None:
@@ -293,14 +303,17 @@ def _methods_of(scope: Scope) -> set[str]:
     }
 
 
-def _may_run_again(error: DBAPIError) -> bool:
-    """Deadlocks and serialization failures, which certainly left nothing behind."""
-    return getattr(error.orig, "sqlstate", None) in RETRYABLE
+def _may_run_again(error: Exception | None) -> bool:
+    """Lost races, deadlocks and serialization failures, which certainly left nothing behind."""
+    if isinstance(error, LostRace):
+        return True
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in RETRYABLE
 
 
-async def _commit(session: AsyncSession, wire: Wire, scope: Scope) -> None:
+async def _commit(session: AsyncSession, wire: Wire, scope: Scope) -> Late:
     """A connection that breaks while it commits leaves open whether it did."""
     try:
+        late = await _end(scope["state"]["context"], wire)
         await session.commit()
         if wire.in_transaction:  # that SQLAlchemy never saw
             await wire.fetch(COMMIT)
@@ -316,6 +329,19 @@ async def _commit(session: AsyncSession, wire: Wire, scope: Scope) -> None:
         raise Unavailable(_UNKNOWN_FATE) from error
     await wire.give_back()
     scope["state"]["release"]()
+    return late
+
+
+async def _end(context: Context, wire: Wire) -> Late:
+    """The last call, if there is one, and the commit together (kit/ending.py)."""
+    ending = context.ending
+    if ending is None or ending.last is None:
+        return {}
+    await context.session.flush()
+    made, committed = await wire.send(ending.call(context.tenant.id), COMMIT)
+    late = ending.last.read(made.rows())
+    committed.rows()
+    return late
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

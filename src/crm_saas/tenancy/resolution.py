@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import msgspec
 from litestar.datastructures import Headers
 
 from crm_saas.kit.context import ANY_CREDENTIAL, Actor, Tenant
+from crm_saas.kit.ending import Ending
 from crm_saas.kit.errors import Forbidden, Unauthorized
 from crm_saas.kit.settings import Settings
 from crm_saas.kit.tokens import Token, read_token
@@ -18,12 +20,12 @@ PermissionsOf = Callable[[str], frozenset[str]]
 RolesWith = Callable[[str], Sequence[str]]
 
 _WITH_KEY = Statement(
-    "select key_id, name, role, scopes, staff_scope, member_id, team_ids, settings::text "
+    "select key_id, name, role, scopes, staff_scope, member_id, team_ids, settings::text, now() "
     "from begin_with_key(%(tenant)s, %(hash)s, %(needed)s, %(roles)s)"
 )
 _WITH_SESSION = Statement(
     "select session_id, staff_id, name, tenant_count, role, staff_scope, member_id, team_ids, "
-    "settings::text from begin_with_session(%(hash)s, %(slug)s)"
+    "settings::text, now() from begin_with_session(%(hash)s, %(slug)s)"
 )
 
 
@@ -36,6 +38,7 @@ class _Key(NamedTuple):
     member_id: UUID | None
     team_ids: list[UUID]
     settings: str
+    began_at: datetime
 
 
 class _Session(NamedTuple):
@@ -48,6 +51,7 @@ class _Session(NamedTuple):
     member_id: UUID | None
     team_ids: list[UUID]
     settings: str | None
+    began_at: datetime
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,11 @@ def resolve(
     if tenant.status != "active":
         raise Forbidden("This tenant is suspended. Ask the operator of the installation.")
     return tenant, actor
+
+
+def ending_of(found: Sequence[Any]) -> Ending | None:
+    """Of the transaction that has authenticated the caller."""
+    return Ending(began_at=found[0][-1]) if found else None
 
 
 def _key(found: Sequence[Any], permissions_of: PermissionsOf) -> tuple[Tenant, Actor]:
