@@ -84,7 +84,8 @@ _STORE = Statement(
     "insert into org_idempotency_keys "
     "(tenant_org_id, id, principal, route, key, request_hash, status, headers, body) "
     "select %(tenant)s::uuid, a.id, a.principal, a.route, a.key, a.request_hash, a.status, "
-    "a.headers, a.body from jsonb_populate_record(null::org_idempotency_keys, %(answer)s) as a returning id"
+    "a.headers, a.body from jsonb_populate_record(null::org_idempotency_keys, %(answer)s) as a "
+    "returning id"
 )
 
 
