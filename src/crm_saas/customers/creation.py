@@ -31,6 +31,7 @@ from crm_saas.customers.models import Customer
 from crm_saas.customers.phone_claims import VerifiedPhone, release_phone, verified_columns
 from crm_saas.customers.queries import access_customer
 from crm_saas.customers.schemas import CustomerFields, ProfileStatus
+from crm_saas.customers.views import ShownCustomer
 from crm_saas.kit.context import Context
 from crm_saas.kit.ending import LastCall, Late, LostRace
 from crm_saas.kit.errors import FieldError
@@ -80,7 +81,7 @@ async def create_customer(
     verified: VerifiedPhone | None = None,
     claim_phone: bool = False,
     may_be_found: bool = False,
-) -> Customer:
+) -> ShownCustomer:
     """Raises PhoneTaken and EmailTaken. `claim_phone` takes a verified phone from its holder.
 
     `may_be_found`: raises LostRace in their place, since the caller would now find whom it meant to
@@ -103,7 +104,7 @@ async def create_customer(
 
 async def create_customer_last(
     context: Context, new: NewCustomer, *, may_be_found: bool = False
-) -> Customer:
+) -> ShownCustomer:
     """Creates a customer as the last that the request does, with its commit (kit/ending.py).
 
     The number of what is returned is a placeholder. What `create_customer` raises comes later, in

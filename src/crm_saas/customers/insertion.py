@@ -12,9 +12,10 @@ from crm_saas.customers.assignment import default_assignment
 from crm_saas.customers.comparing import is_compared
 from crm_saas.customers.fields import DEFAULT_STAGES
 from crm_saas.customers.identifiers import Claim, Named, claims_of, locks_of
-from crm_saas.customers.models import Customer
 from crm_saas.customers.phone_claims import VerifiedPhone, verified_columns
+from crm_saas.customers.reading import CustomerRow
 from crm_saas.customers.schemas import ProfileStatus
+from crm_saas.customers.views import SHOWN, ShownCustomer
 from crm_saas.kit.context import Context
 from crm_saas.kit.events import Event, canonical_text, commitment, frame_of, plain
 from crm_saas.kit.ids import new_id
@@ -94,15 +95,15 @@ class Insertion:
             "compare": is_compared(self.after),
         }
 
-    def customer(self, number: str, created_at: datetime) -> Customer:
-        """As it is in the database; the session knows nothing of it."""
-        return Customer(
-            **self.columns,
-            customer_number=number,
-            created_at=created_at,
-            updated_at=created_at,
-            version=1,
-        )
+    def customer(self, number: str, created_at: datetime) -> ShownCustomer:
+        """As it is in the database."""
+        columns = self.columns | {
+            "customer_number": number,
+            "created_at": created_at,
+            "updated_at": created_at,
+            "version": 1,
+        }
+        return CustomerRow._make(map(columns.get, SHOWN))
 
     def event(self, context: Context, number: str) -> Event:
         after = self._after(number)

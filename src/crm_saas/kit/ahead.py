@@ -34,14 +34,14 @@ class ReadInTransaction(ReadAhead):
     """The same where the request has a transaction already."""
 
     def __init__(self, context: Context) -> None:
-        self._context = context
+        self.context = context
 
     @property
     def tenant_id(self) -> UUID:
-        return self._context.tenant.id
+        return self.context.tenant.id
 
     async def read(self, statement: Statement, **values: Any) -> tuple[Context, list[Any]]:
-        return self._context, await self._context.fetch(statement, **values)
+        return self.context, await self.context.fetch(statement, **values)
 
 
 class NeedsTransaction(Unavailable):

@@ -15,8 +15,8 @@ from crm_saas.kit.ending import LostRace
 from crm_saas.kit.errors import InvalidInput, Problem, Unavailable
 from crm_saas.kit.explain import explain_struct
 from crm_saas.kit.problems import database_problem, invalid_input, problem_content
+from crm_saas.onboarding.matching import find_or_create_within
 from crm_saas.onboarding.schemas import KEY_LENGTH_MAX, BatchOutcome, BatchRow, Found
-from crm_saas.onboarding.service import find_or_create
 
 PATH = "/api/v1/customers/batch"
 ROUTE = f"POST {PATH}#row"
@@ -101,7 +101,7 @@ async def _row_once(context: Context, index: int, row: BatchRow) -> BatchOutcome
 
 async def _onboard(context: Context, row: BatchRow) -> Found:
     if row.type == "stub":
-        return await find_or_create(context, row)
+        return await find_or_create_within(context, row)
     guest = await create_customer(context, read_new_customer(context, "guest", row))
     return Found(outcome="created", customer=view_customer(context, guest))
 
