@@ -16,7 +16,10 @@ _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _COPY = re.compile(
     r"copy \((?P<query>.*)\) to stdout(?: \([^()]*\))?\s*$", re.DOTALL | re.IGNORECASE
 )
-_SETTING = re.compile(r"set (local|transaction) |(rollback to |release )?savepoint ", re.IGNORECASE)
+_SETTING = re.compile(
+    r"set (local|transaction) |(rollback to |release )?savepoint |(begin|commit|rollback)$",
+    re.IGNORECASE,
+)
 _TABLE_IN_BODY = re.compile(
     r"\b(?:from|join|update|into)\s+(org_\w+)(?:\s+(?:as\s+)?(?!set\b|where\b|on\b|values\b)(\w+))?"
 )

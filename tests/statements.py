@@ -5,6 +5,8 @@ from typing import Any
 import psycopg
 from sqlalchemy import Engine, event
 
+from crm_saas.kit.wire import Wire
+
 
 class StatementLog:
     def __init__(self) -> None:
@@ -13,6 +15,7 @@ class StatementLog:
     def listen(self) -> None:
         event.listen(Engine, "before_cursor_execute", self._note)
         self._listen_to_copy()
+        self._listen_to_the_wire()
 
     def _note(self, connection: Any, _: Any, statement: str, *__: Any) -> None:
         if connection.engine.url.username == "crm_app":
@@ -30,3 +33,13 @@ class StatementLog:
             return copy(cursor, statement, *arguments, **options)
 
         psycopg.AsyncCursor.copy = noted_copy  # type: ignore[method-assign]
+
+    def _listen_to_the_wire(self) -> None:
+        exchange = Wire._exchange
+
+        def noted_exchange(wire: Wire, calls: Any) -> Any:
+            if wire.driver.info.user == "crm_app":
+                self.statements.update(call.statement.text for call in calls)
+            return exchange(wire, calls)
+
+        Wire._exchange = noted_exchange  # type: ignore[method-assign]

@@ -1,7 +1,16 @@
 -- Authenticates an API key and sets the scope of the transaction, in one round trip.
 -- The key names its tenant; the policies then hide every other tenant's keys, so a forged tenant
 -- finds nothing. No row: no such key, or one that is revoked or expired.
-create or replace function begin_with_key(tenant uuid, key_hash bytea)
+-- What is sent together with it (kit/wire.py) must do nothing for who may not have it: the scope
+-- ends here for an unknown key, a suspended tenant, and a key without the permission that is needed,
+-- which `roles` have; then the next statement meets no tenant, and is refused whatever it asks.
+drop function if exists begin_with_key(uuid, bytea);
+create or replace function begin_with_key(
+    tenant uuid,
+    key_hash bytea,
+    needed text default null,
+    roles text[] default null
+)
 returns table (
     key_id uuid,
     kind text,
@@ -18,6 +27,8 @@ as $$
 #variable_conflict use_column
 declare
     found_key org_api_keys%rowtype;
+    teams uuid[] := '{}';
+    of_tenant jsonb;
 begin
     perform set_request_scope(tenant, 'own', null, '{}');
     select *
@@ -28,14 +39,24 @@ begin
         and k.revoked_at is null
         and (k.expires_at is null or k.expires_at > now());
     if not found then
+        set local app.tenant_org_id = '';
         return;
     end if;
-    perform set_request_scope(
-        tenant,
-        found_key.staff_scope,
-        found_key.member_id,
-        case when found_key.team_id is null then '{}' else array[found_key.team_id] end
-    );
+    if found_key.team_id is not null then
+        teams := array[found_key.team_id];
+    end if;
+    of_tenant := tenant_settings(tenant);
+    if of_tenant ->> 'status' <> 'active'
+        or needed is not null
+        and (
+            found_key.role <> all (roles)
+            or found_key.scopes is not null and needed <> all (found_key.scopes)
+        )
+    then
+        set local app.tenant_org_id = '';
+    else
+        perform set_request_scope(tenant, found_key.staff_scope, found_key.member_id, teams);
+    end if;
     return query
     select
         found_key.id,
@@ -45,7 +66,7 @@ begin
         found_key.scopes,
         found_key.staff_scope,
         found_key.member_id,
-        case when found_key.team_id is null then '{}'::uuid[] else array[found_key.team_id] end,
-        tenant_settings(tenant);
+        teams,
+        of_tenant;
 end
 $$;

@@ -13,8 +13,12 @@ begin
         raise invalid_parameter_value using message = 'a scope needs a tenant and all, team or own';
     end if;
     execute format('set local app.tenant_org_id = %L', tenant);
-    execute format('set local app.staff_scope = %L', staff_scope);
-    execute format('set local app.member_id = %L', coalesce(member_id::text, ''));
-    execute format('set local app.team_ids = %L', coalesce(team_ids, '{}')::text);
+    -- As one string: each `execute` has its price, and every request pays it.
+    execute format(
+        'set local app.staff_scope = %L; set local app.member_id = %L; set local app.team_ids = %L',
+        staff_scope,
+        coalesce(member_id::text, ''),
+        coalesce(team_ids, '{}')::text
+    );
 end
 $$;

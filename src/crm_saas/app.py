@@ -14,6 +14,7 @@ from litestar.types import ASGIApp
 from crm_saas.access.roles import PERMISSIONS
 from crm_saas.access.usage import KeyUses
 from crm_saas.kit import health
+from crm_saas.kit.ahead import ReadAhead
 from crm_saas.kit.context import ANY_CREDENTIAL, Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.draining import Drain
@@ -28,7 +29,7 @@ from crm_saas.kit.telemetry.layer import Telemetry
 from crm_saas.kit.telemetry.page import MetricsPage
 from crm_saas.otp.senders import choose_sender
 from crm_saas.tenancy.middleware import RequestTransaction
-from crm_saas.wiring import ROUTES, openapi_config, permissions_of
+from crm_saas.wiring import ROUTES, openapi_config, permissions_of, roles_with
 from crm_saas.worker import embedded_worker
 
 
@@ -67,10 +68,11 @@ def create_litestar(
         route_handlers=[*health.ROUTES, Router("/api/v1", route_handlers=ROUTES)],
         dependencies={
             "context": Provide(_context, sync_to_thread=False),
+            "ahead": Provide(_ahead, sync_to_thread=False),
             "database": Provide(lambda: database, sync_to_thread=False),
             "readiness": Provide(lambda: readiness, sync_to_thread=False),
         },
-        middleware=[RequestTransaction(database, permissions_of, note_use=uses.note)],
+        middleware=[RequestTransaction(database, permissions_of, roles_with, note_use=uses.note)],
         exception_handlers={Exception: render_problem},
         lifespan=[connected],
         openapi_config=openapi_config(),
@@ -97,3 +99,8 @@ def refuse_undeclared(app: Litestar) -> None:
 def _context(request: Request[Any, Any, Any]) -> Context:
     context: Context = request.scope["state"]["context"]
     return context
+
+
+def _ahead(request: Request[Any, Any, Any]) -> ReadAhead:
+    ahead: ReadAhead = request.scope["state"]["ahead"]
+    return ahead

@@ -5,7 +5,7 @@ from litestar.types import ControllerRouterHandler
 from crm_saas.access import models as access_models
 from crm_saas.access import routes as access_routes
 from crm_saas.access import tasks as access_tasks
-from crm_saas.access.roles import permissions_of
+from crm_saas.access.roles import permissions_of, roles_with
 from crm_saas.addresses import models as address_models
 from crm_saas.addresses import routes as address_routes
 from crm_saas.audit import models as audit_models
@@ -15,12 +15,12 @@ from crm_saas.customers import comparing
 from crm_saas.customers import models as customer_models
 from crm_saas.customers import routes as customer_routes
 from crm_saas.customers import tasks as customer_tasks
-from crm_saas.imports import models as import_models
-from crm_saas.imports import routes as import_routes
-from crm_saas.imports import tasks as import_tasks
 from crm_saas.exports import models as export_models
 from crm_saas.exports import routes as export_routes
 from crm_saas.exports import tasks as export_tasks
+from crm_saas.imports import models as import_models
+from crm_saas.imports import routes as import_routes
+from crm_saas.imports import tasks as import_tasks
 from crm_saas.kit import budgets, events, idempotency
 from crm_saas.kit.jobs import Job, PeriodicJob
 from crm_saas.kit.models import Base
@@ -49,6 +49,7 @@ __all__ = [
     "SEALED_COLUMNS",
     "openapi_config",
     "permissions_of",
+    "roles_with",
 ]
 
 MODELS = (
@@ -104,8 +105,9 @@ PERIODIC_JOBS: tuple[PeriodicJob, ...] = (
 # What is encrypted at rest; `keys rotate-master` seals it with a new key.
 SEALED_COLUMNS: tuple[SealedColumn, ...] = (idempotency.SEALED, otp_keys.SEALED)
 
+# `customer.created` is left out: create_customer.sql notes whom to compare. With a
+# handler of its own a creation would hold the counter of its tenant for longer.
 HANDLERS: dict[str, tuple[events.Handler, ...]] = {
-    "customer.created": (comparing.note_change,),
     "customer.upgraded": (comparing.note_change,),
     "customer.changed": (comparing.note_change,),
     "customer.stage_moved": (comparing.note_change,),

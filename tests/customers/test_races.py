@@ -225,9 +225,10 @@ def _waiting_for_a_number(tenant: TestTenant) -> Iterator[None]:
         yield
         for _ in range(POLLS_MAX):
             found = blocker.execute(
-                "select count(*) from pg_stat_activity"
-                " where wait_event_type = 'Lock' and usename = 'crm_app'"
-                " and datname = current_database()"
+                # What others wait for is shown in pg_locks alone.
+                "select count(*) from pg_locks l join pg_stat_activity a on a.pid = l.pid"
+                " where not l.granted and a.usename = 'crm_app'"
+                " and a.datname = current_database()"
             ).fetchone()
             if found and found[0] >= 5:
                 break

@@ -3,15 +3,14 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Engine, event
 from structlog.contextvars import get_contextvars
 
 from factories.codes import new_mobile, sent_code, wrong
 from factories.customers import create_stub
+from factories.sent import statements_heard
 from factories.servers import Server
 from factories.tenants import TestTenant
 
@@ -32,17 +31,14 @@ def statements() -> Iterator[list[str]]:
     """What the application's role runs meanwhile, in order."""
     ran: list[str] = []
 
-    def note(_connection: Any, _: Any, statement: str, *__: Any) -> None:
+    def note(statement: str) -> None:
         # What the server does by itself now and then belongs to no request.
         is_asked = "request_id" in get_contextvars()
         if is_asked and _OF_BUDGETS not in statement:
             ran.append(statement)
 
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
+    with statements_heard(note):
         yield ran
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
 
 
 def seen(client: httpx.Client, path: str, body: dict[str, str]) -> tuple[object, ...]:

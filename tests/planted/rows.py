@@ -87,8 +87,8 @@ FAULTS = (
     Fault(
         "a conflict names a customer outside the scope",
         "src/crm_saas/customers/identifiers.py",
-        'raise problem("A customer outside your scope has it. Ask a manager.")',
-        'raise problem("Somebody has it.", customerId=str(holder.customer_id))',
+        'return problem("A customer outside your scope has it. Ask a manager.")',
+        'return problem("Somebody has it.", customerId=str(holder.customer_id))',
         ("tests/access/test_scopes.py::test_a_conflict_names_nobody_outside_the_scope",),
     ),
     Fault(

@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from sqlalchemy import Engine, event
 
 from crm_saas import operator
 from crm_saas.kit import budgets
@@ -22,6 +21,7 @@ from crm_saas.kit.tokens import new_token
 from crm_saas.tenancy import limits
 from factories.customers import new_phone
 from factories.database import rows
+from factories.sent import statements_heard
 from factories.servers import Server, run_server
 from factories.tenants import make_tenant
 
@@ -42,15 +42,8 @@ def limited(settings: Settings, **changes: Any) -> Iterator[Server]:
 @contextmanager
 def counted_statements() -> Iterator[list[str]]:
     seen: list[str] = []
-
-    def note(_: object, __: object, statement: str, *___: object) -> None:
-        seen.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
+    with statements_heard(seen.append):
         yield seen
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
 
 
 def me(client: httpx.Client, **headers: str) -> httpx.Response:

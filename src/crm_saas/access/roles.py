@@ -1,5 +1,6 @@
 """What each role may do (SPEC 1.4). docs/roles.md shows this table; a test compares the two."""
 
+from functools import cache
 from typing import Literal
 
 StaffScope = Literal["all", "team", "own"]
@@ -79,6 +80,11 @@ STAFF_SCOPES: dict[str, StaffScope] = {"sales_manager": "team", "support": "own"
 
 def permissions_of(role: str) -> frozenset[str]:
     return ROLES.get(role, frozenset())
+
+
+@cache
+def roles_with(permission: str) -> tuple[str, ...]:
+    return tuple(role for role, permissions in ROLES.items() if permission in permissions)
 
 
 def staff_scope_of(role: str) -> StaffScope:

@@ -4,9 +4,9 @@ A row costs a request one narrow insert and no job. A job takes the rows in bulk
 and removes them only as it read them: what changed meanwhile has another time, and stays.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, tuple_
@@ -41,9 +41,13 @@ class Noted(NamedTuple):
 
 async def note_change(context: Context, event: Event) -> None:
     """Handles events of customers; those that changed nothing comparable are not noted."""
-    before, after = event.before or {}, event.after or {}
-    if any(before.get(name) or after.get(name) for name in _COMPARED):
+    if is_compared(event.before or {}) or is_compared(event.after or {}):
         await note_event(context, event)
+
+
+def is_compared(values: Mapping[str, Any]) -> bool:
+    """Whether anything of it may show a duplicate."""
+    return any(values.get(name) for name in _COMPARED)
 
 
 async def note_event(context: Context, event: Event) -> None:

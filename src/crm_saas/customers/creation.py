@@ -1,19 +1,11 @@
 """A customer's way in: create, and upgrade from guest to stub to full (SPEC 2.1)."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-
-from crm_saas.customers.assignment import (
-    check_assignment,
-    default_assignment,
-    require_assigning,
-)
+from crm_saas.customers.assignment import check_assignment, require_assigning
 from crm_saas.customers.errors import ProfileNeverGoesBack, ProfileReached
-from crm_saas.customers.fields import DEFAULT_STAGES, compose_names, read_fields, renamed
+from crm_saas.customers.fields import compose_names, read_fields, renamed
 from crm_saas.customers.identifiers import (
     CLAIM_COLUMNS,
     Claim,
@@ -24,35 +16,33 @@ from crm_saas.customers.identifiers import (
     lock_claims,
     own_claims,
     refuse_taken,
+    taken_by,
+)
+from crm_saas.customers.insertion import (
+    CREATE,
+    CREATED,
+    IDENTIFIERS,
+    TABLE,
+    Created,
+    Insertion,
+    NewCustomer,
+    holder_among,
+    insertion_of,
 )
 from crm_saas.customers.models import Customer
 from crm_saas.customers.phone_claims import VerifiedPhone, release_phone, verified_columns
 from crm_saas.customers.queries import access_customer
 from crm_saas.customers.schemas import CustomerFields, ProfileStatus
+from crm_saas.customers.views import ShownCustomer
 from crm_saas.kit.context import Context
+from crm_saas.kit.ending import LastCall, Late, LostRace
 from crm_saas.kit.errors import FieldError
-from crm_saas.kit.events import changed, record
-from crm_saas.kit.ids import new_id
+from crm_saas.kit.events import HANDLERS, changed, follow, record
 from crm_saas.kit.problems import invalid_input
 
-TABLE = "org_customers_mst"
-IDENTIFIERS = "org_customer_identifiers"
-GUEST_LIFETIME_DAYS = 30
 # The platform-wide person is no tenant's business.
 _UNRECORDED = frozenset({"person_id"})
 _ORDER: dict[str, int] = {"guest": 0, "stub": 1, "full": 2}
-
-
-@dataclass(frozen=True)
-class NewCustomer:
-    """Column values that passed every check."""
-
-    profile_status: ProfileStatus
-    columns: dict[str, Any]
-
-    @property
-    def claims(self) -> list[Claim]:
-        return claims_of(self.columns)
 
 
 def read_new_customer(
@@ -91,52 +81,58 @@ async def create_customer(
     *,
     verified: VerifiedPhone | None = None,
     claim_phone: bool = False,
-) -> Customer:
+    may_be_found: bool = False,
+) -> ShownCustomer:
     """Raises PhoneTaken, EmailTaken and ExternalIdTaken.
 
     `claim_phone` takes a verified phone from its holder.
+
+    `may_be_found`: raises LostRace in their place, since the caller would now find whom it meant to
+    create. For a transaction that goes on: until its end the numbers of the tenant wait for it.
     """
-    holders = await lock_claims(context, new.claims)
     if verified and claim_phone:
-        holders = [h for h in holders if not await release_phone(context, h)]
-    await refuse_taken(context, holders, may_claim=verified is not None and not claim_phone)
-    return await insert_customer(context, new, verified=verified)
+        holders = await lock_claims(context, new.claims)
+        await refuse_taken(context, [h for h in holders if not await release_phone(context, h)])
+    insertion = await _checked_insertion(context, new, verified)
+    rows = await context.fetch(CREATE, **insertion.values, answer=None)
+    made, *_ = created = [Created(*row) for row in rows]
+    if holder := holder_among(created):
+        may_claim = verified is not None and not claim_phone
+        raise LostRace if may_be_found else taken_by(context, holder, may_claim=may_claim)
+    assert made.number is not None
+    if HANDLERS.get(CREATED):
+        await follow(context, insertion.event(context, made.number))
+    return insertion.customer(made.number, made.created_at)
 
 
-async def insert_customer(
-    context: Context, new: NewCustomer, *, verified: VerifiedPhone | None = None
-) -> Customer:
-    """Inserts a customer whose claims are locked and free. The number is taken last but one."""
-    stages = context.tenant.policy("journey_stages", DEFAULT_STAGES)
-    columns = {"journey_stage": stages[0]} | default_assignment(context) | new.columns
-    await check_assignment(context, columns)
-    customer = Customer(
-        tenant_org_id=context.tenant.id,
-        id=new_id(),
-        profile_status=new.profile_status,
-        expires_at=guest_expiry(context, new.profile_status),
-        **columns,
-        **verified_columns(context, verified),
-    )
-    numbered = await context.session.execute(
-        text("select number, sequence from take_numbers(:tenant, 'customer', 1)"),
-        {"tenant": context.tenant.id},
-    )
-    customer.customer_number, customer.customer_seq = numbered.one()
-    context.session.add(customer)
-    await context.session.flush()
-    await context.session.refresh(customer)
-    added = await add_claims(context, customer.id, new.claims)
-    await record(
-        context,
-        "customer.created",
-        subject=(TABLE, customer.id),
-        customer_id=customer.id,
-        after={"customerNumber": customer.customer_number, "profileStatus": new.profile_status}
-        | new.columns,
-        rows={IDENTIFIERS: added},
-    )
-    return customer
+async def create_customer_last(
+    context: Context, new: NewCustomer, *, may_be_found: bool = False
+) -> ShownCustomer:
+    """Creates a customer as the last that the request does, with its commit (kit/ending.py).
+
+    The number of what is returned is a placeholder. What `create_customer` raises comes later, in
+    place of the answer.
+    """
+    if context.ending is None or HANDLERS.get(CREATED):
+        return await create_customer(context, new, may_be_found=may_be_found)
+    insertion = await _checked_insertion(context, new, None)
+
+    def read(rows: list[Any]) -> Late:
+        created = [Created(*row) for row in rows]
+        if holder := holder_among(created):
+            raise LostRace if may_be_found else taken_by(context, holder)
+        return {insertion.unnumbered: created[0].number or ""}
+
+    context.ending.last = LastCall(CREATE, insertion.values, read)
+    return insertion.customer(insertion.unnumbered, context.ending.began_at)
+
+
+async def _checked_insertion(
+    context: Context, new: NewCustomer, verified: VerifiedPhone | None
+) -> Insertion:
+    insertion = insertion_of(context, new, verified)
+    await check_assignment(context, insertion.columns)
+    return insertion
 
 
 async def access_to_change(context: Context, customer_id: UUID, sent: CustomerFields) -> Customer:
@@ -253,10 +249,3 @@ async def _move_claims(
     # An alias from a merge may be the customer's own new phone already.
     held = {holder.claim for holder in await find_holders(context, wanted)} if wanted else set()
     return dropped + await add_claims(context, customer_id, [c for c in wanted if c not in held])
-
-
-def guest_expiry(context: Context, profile_status: str) -> datetime | None:
-    if profile_status != "guest":
-        return None
-    days = context.tenant.policy("guest_expiry_days", GUEST_LIFETIME_DAYS)
-    return datetime.now(UTC) + timedelta(days=days)

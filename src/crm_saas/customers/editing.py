@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from crm_saas.customers.assignment import require_assigning
-from crm_saas.customers.creation import TABLE, apply_changes
+from crm_saas.customers.creation import apply_changes
 from crm_saas.customers.errors import CustomerBlocked
 from crm_saas.customers.fields import read_fields, renamed
+from crm_saas.customers.insertion import TABLE
 from crm_saas.customers.models import Customer
 from crm_saas.customers.phone_claims import VerifiedPhone
 from crm_saas.customers.schemas import CustomerFields

@@ -8,14 +8,20 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, select, text, tuple_
+from sqlalchemy import ARRAY, BigInteger, bindparam, delete, select, text, tuple_
+from sqlalchemy.dialects.postgresql import JSONB
 
 from crm_saas.customers.errors import EmailTaken, ExternalIdTaken, PhoneTaken
 from crm_saas.customers.models import Customer, Identifier
 from crm_saas.kit.context import Context
+from crm_saas.kit.errors import Conflict
 from crm_saas.kit.ids import new_id
 from crm_saas.kit.locks import lock_number
 from crm_saas.kit.settings import Settings
+
+_LOCK = text(
+    "select kind, value, identifier_id, customer_id from lock_claims(:tenant, :locks, :claims)"
+).bindparams(bindparam("locks", type_=ARRAY(BigInteger)), bindparam("claims", type_=JSONB))
 
 
 class Claim(NamedTuple):
@@ -34,6 +40,21 @@ class Holder(NamedTuple):
 # The column of each kind of claim, and what a claim that is taken raises.
 CLAIM_COLUMNS = {"phone": "phone", "email": "email_key", "external": "external_id"}
 _TAKEN = {"phone": PhoneTaken, "email": EmailTaken, "external": ExternalIdTaken}
+_RANKS = {kind: rank for rank, kind in enumerate(CLAIM_COLUMNS)}
+
+
+class Named(NamedTuple):
+    """Who stands in the way, with number and name for who may see that customer."""
+
+    kind: str
+    customer_id: UUID
+    customer_number: str | None
+    display_name: str | None
+
+
+def rank_of(kind: str) -> int:
+    """Of the kinds of claims, the one that says most comes first."""
+    return _RANKS[kind]
 
 
 def claims_of(columns: Mapping[str, str | None]) -> list[Claim]:
@@ -47,22 +68,23 @@ def own_claims(customer: Customer) -> list[Claim]:
 
 
 async def lock_claims(context: Context, claims: Iterable[Claim]) -> list[Holder]:
-    """Locks the claims until the transaction ends and tells who holds them.
-
-    The locks make racing tills queue up instead of failing on the unique constraint, which stays
-    the last word.
-    """
+    """Locks the claims until the transaction ends and tells who holds them."""
     wanted = sorted(set(claims))
     if not wanted:
         return []
-    await context.session.execute(
-        text(
-            "select pg_advisory_xact_lock(number) from unnest("
-            "cast(:numbers as bigint[])) with ordinality as c (number, place) order by place"
-        ),
-        {"numbers": [claim_lock(context.settings, context.tenant.id, claim) for claim in wanted]},
+    rows = await context.session.execute(
+        _LOCK,
+        {
+            "tenant": context.tenant.id,
+            "locks": locks_of(context, wanted),
+            "claims": [claim._asdict() for claim in wanted],
+        },
     )
-    return await find_holders(context, wanted)
+    return [Holder(Claim(row[0], row[1]), row[2], row[3]) for row in rows]
+
+
+def locks_of(context: Context, claims: Iterable[Claim]) -> list[int]:
+    return [claim_lock(context.settings, context.tenant.id, claim) for claim in claims]
 
 
 def claim_lock(settings: Settings, tenant_id: UUID, claim: Claim) -> int:
@@ -110,32 +132,33 @@ async def drop_claims(context: Context, customer_id: UUID, claims: list[Claim]) 
 
 
 async def refuse_taken(context: Context, holders: list[Holder], *, may_claim: bool = False) -> None:
-    """Raises PhoneTaken, EmailTaken or ExternalIdTaken.
-
-    Names the holder only to who may see that customer. `may_claim`: the phone was proved, and
-    `claimPhone` would take it.
-    """
+    """Raises PhoneTaken, EmailTaken or ExternalIdTaken for the first of the holders."""
     if not holders:
         return
-    holder = min(holders, key=lambda h: list(CLAIM_COLUMNS).index(h.claim.kind))
-    problem = _TAKEN[holder.claim.kind]
-    visible = (
-        context.actor.may("customers:read")
-        and (
-            await context.session.execute(
-                select(Customer.id, Customer.customer_number, Customer.display_name).where(
-                    Customer.tenant_org_id == context.tenant.id, Customer.id == holder.customer_id
-                )
-            )
-        ).first()
+    holder = min(holders, key=lambda h: rank_of(h.claim.kind))
+    visible = await context.session.execute(
+        select(Customer.customer_number, Customer.display_name).where(
+            Customer.tenant_org_id == context.tenant.id, Customer.id == holder.customer_id
+        )
     )
-    if not visible:
-        raise problem("A customer outside your scope has it. Ask a manager.")
+    number, name = visible.one_or_none() or (None, None)
+    named = Named(holder.claim.kind, holder.customer_id, number, name)
+    raise taken_by(context, named, may_claim=may_claim)
+
+
+def taken_by(context: Context, holder: Named, *, may_claim: bool = False) -> Conflict:
+    """The refusal; names the holder only to who may see that customer.
+
+    `may_claim`: the phone was proved, and `claimPhone` would take it.
+    """
+    problem = _TAKEN[holder.kind]
+    if holder.customer_number is None or not context.actor.may("customers:read"):
+        return problem("A customer outside your scope has it. Ask a manager.")
     claim = " If the number was handed out again, send claimPhone: true with this code."
-    raise problem(
-        f"{visible.customer_number} ({visible.display_name}) has it. "
+    return problem(
+        f"{holder.customer_number} ({holder.display_name}) has it. "
         "Use that customer, or upgrade it with POST /api/v1/customers/{id}/upgrade."
         + (claim if may_claim and problem is PhoneTaken else ""),
-        customerId=str(visible.id),
-        customerNumber=visible.customer_number,
+        customerId=str(holder.customer_id),
+        customerNumber=holder.customer_number,
     )

@@ -16,15 +16,13 @@ from crm_saas.customers.errors import (
     PhoneTaken,
 )
 from crm_saas.customers.filters import CustomerQuery, SortField
-from crm_saas.customers.models import Customer
 from crm_saas.customers.proofs import prove_phone
 from crm_saas.customers.queries import (
     access_customer,
-    access_merged,
     customer_statistics,
     former_customers,
-    is_number,
 )
+from crm_saas.customers.reading import read_by_id, read_by_number
 from crm_saas.customers.schemas import (
     BlockCustomer,
     CustomerList,
@@ -34,8 +32,8 @@ from crm_saas.customers.schemas import (
     Statistics,
     VerifyIdentity,
 )
-from crm_saas.customers.views import view_customer
-from crm_saas.kit.dependencies import RequestContext
+from crm_saas.customers.views import ShownCustomer, view_customer
+from crm_saas.kit.dependencies import Ahead, RequestContext
 from crm_saas.kit.errors import PreconditionFailed
 from crm_saas.kit.etags import IfMatch, etag_of, require_match
 from crm_saas.kit.paging import LIMIT_DEFAULT, Cursor, Limit
@@ -80,12 +78,9 @@ async def show_customer_statistics(context: RequestContext) -> Statistics:
     permission="customers:read",
     responses=problems(CustomerNotFound),
 )
-async def read_customer(
-    context: RequestContext, customer_id: FromPath[UUID]
-) -> Response[CustomerView]:
+async def read_customer(ahead: Ahead, customer_id: FromPath[UUID]) -> Response[CustomerView]:
     """The customer; for one that was merged, the survivor, with `mergedFrom`."""
-    customer, merged_from = await access_merged(context, Customer.id == customer_id)
-    return answer(context, customer, merged_from)
+    return answer(*await read_by_id(ahead, customer_id))
 
 
 @get(
@@ -94,11 +89,10 @@ async def read_customer(
     responses=problems(CustomerNotFound),
 )
 async def read_customer_by_number(
-    context: RequestContext, customer_number: FromPath[str]
+    ahead: Ahead, customer_number: FromPath[str]
 ) -> Response[CustomerView]:
     """By customer number, such as CUST-00001; numbers of merged customers find the survivor."""
-    customer, merged_from = await access_merged(context, is_number(customer_number), named="number")
-    return answer(context, customer, merged_from)
+    return answer(*await read_by_number(ahead, customer_number))
 
 
 @patch(
@@ -222,7 +216,7 @@ async def read_customer_history(
 
 def answer(
     context: RequestContext,
-    customer: Customer,
+    customer: ShownCustomer,
     merged_from: MergedFrom | None = None,
     *,
     status_code: int = 200,

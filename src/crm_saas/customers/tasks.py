@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import select
 
-from crm_saas.customers.creation import TABLE
+from crm_saas.customers.insertion import TABLE
 from crm_saas.customers.models import Customer
 from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database

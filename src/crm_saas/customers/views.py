@@ -1,9 +1,8 @@
 """A customer as the API shows it, masked for roles that may not see contact data whole."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
-from crm_saas.customers.models import Customer
 from crm_saas.customers.schemas import CustomerView, MergedFrom, Verification
 from crm_saas.kit.context import Context
 from crm_saas.kit.emails import mask_email
@@ -17,11 +16,22 @@ _SAME = (
     "company_size", "industry", "customer_since", "external_id", "assigned_to", "team_id",
     "expires_at", "created_at", "updated_at",
 )  # fmt: skip
+_CONTACTS = ("phone", "email")
+_VERIFIED = tuple(
+    f"{what}_verified_{detail}"
+    for what in ("phone", "email", "identity")
+    for detail in ("at", "by", "how")
+)
+_REVENUE = ("annual_revenue_minor", "annual_revenue_currency")
+# Of a customer that was read without the ORM: all that a view shows, where it leads, its version.
+SHOWN = (*_SAME, *_CONTACTS, *_VERIFIED, *_REVENUE, "merged_into", "version")
+ShownCustomer: TypeAlias = Any
+"""A Customer, or a row that has the columns SHOWN."""
 
 
 def view_customer(
     context: Context,
-    customer: Customer,
+    customer: ShownCustomer,
     *,
     merged_from: MergedFrom | None = None,
     matched_by: str | None = None,
@@ -41,12 +51,12 @@ def view_customer(
     )
 
 
-def _revenue(customer: Customer) -> Money | None:
+def _revenue(customer: ShownCustomer) -> Money | None:
     minor, currency = customer.annual_revenue_minor, customer.annual_revenue_currency
     return None if minor is None or currency is None else money_of(minor, currency)
 
 
-def _verification(customer: Customer, what: str) -> dict[str, Any]:
+def _verification(customer: ShownCustomer, what: str) -> dict[str, Any]:
     at: datetime | None = getattr(customer, f"{what}_verified_at")
     return {
         f"{what}_verified": at is not None,

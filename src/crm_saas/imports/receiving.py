@@ -58,7 +58,7 @@ async def _answer(
         return Response(view, status_code=201, headers={"Idempotency-Replayed": "true"})
     view = view_import(await add_import(context, kept))
     if key is not None:
-        await idempotency.store(
+        kept_answer = idempotency.seal_answer(
             context,
             route=_ROUTE,
             key=key,
@@ -67,4 +67,5 @@ async def _answer(
             headers=[],
             body=msgspec.json.encode(view),
         )
+        await idempotency.store(context, kept_answer)
     return Response(view, status_code=201, headers={"Location": f"/api/v1/imports/{view.id}"})

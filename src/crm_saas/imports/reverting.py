@@ -12,8 +12,8 @@ from uuid import UUID
 from sqlalchemy import Row, select, text
 
 from crm_saas.addresses.importing import changed_addresses, remove_added
-from crm_saas.customers.creation import IDENTIFIERS, TABLE
 from crm_saas.customers.identifiers import Claim, Holder, claims_of, lock_claims
+from crm_saas.customers.insertion import IDENTIFIERS, TABLE
 from crm_saas.customers.models import Customer, Identifier
 from crm_saas.imports.claiming import exchange
 from crm_saas.imports.matching import CHUNK_ROWS

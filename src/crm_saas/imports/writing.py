@@ -7,8 +7,8 @@ from uuid import UUID
 from crm_saas.addresses.importing import NewAddress, insert_addresses
 from crm_saas.customers import comparing
 from crm_saas.customers.assignment import default_assignment
-from crm_saas.customers.creation import IDENTIFIERS, TABLE, guest_expiry
 from crm_saas.customers.fields import DEFAULT_STAGES
+from crm_saas.customers.insertion import IDENTIFIERS, TABLE, guest_expiry
 from crm_saas.imports.checking import written_columns
 from crm_saas.imports.claiming import Moved, add_claims, move_claims
 from crm_saas.imports.matching import Decision

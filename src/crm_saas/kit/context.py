@@ -10,8 +10,10 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_saas.kit.db import Database, Pool, Scope
+from crm_saas.kit.ending import Ending
 from crm_saas.kit.errors import Forbidden
 from crm_saas.kit.settings import Settings
+from crm_saas.kit.wire import WIRE, Statement, borrowed_wire
 
 ANY_CREDENTIAL = "any-credential"
 
@@ -80,6 +82,8 @@ class Context:
     request_id: str
     address: str | None = None
     values: dict[str, Any] = field(default_factory=dict)
+    ending: Ending | None = None
+    """How a request's transaction ends; None in others, whose opener commits them."""
     charge: Callable[[int], Awaitable[None]] = _charge_nobody
     """Counts so many requests more, for one that does the work of many. Raises TooManyRequests."""
     closing: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -89,6 +93,14 @@ class Context:
     @property
     def scope(self) -> Scope:
         return scope_of(self.tenant.id, self.actor)
+
+    async def fetch(self, statement: Statement, **values: Any) -> list[Any]:
+        """The statement's rows as tuples, without SQLAlchemy, in the request's transaction.
+
+        `%(tenant)s` is filled in. What the session has not flushed yet is not seen.
+        """
+        wire = self.session.info.get(WIRE) or await borrowed_wire(self.session)
+        return await wire.fetch(statement.with_values(tenant=self.tenant.id, **values))
 
     @asynccontextmanager
     async def aside(self, pool: Pool = "asides") -> AsyncIterator[AsyncSession]:

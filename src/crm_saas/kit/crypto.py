@@ -5,6 +5,7 @@ import hmac
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Self
 
 from cryptography.exceptions import InvalidTag
@@ -17,6 +18,7 @@ from crm_saas.kit.settings import Settings
 _VERSION_BYTES = 4
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
+SUBKEYS_MAX = 256
 
 
 class CannotDecrypt(ValueError):
@@ -56,7 +58,7 @@ class KeyRing:
     def subkey(self, purpose: str, version: int | None = None) -> bytes:
         """32 bytes for one purpose (HKDF, RFC 5869), of the key that encrypts if none is named."""
         master = self.masters[self.current if version is None else version]
-        return HKDF(SHA256(), 32, None, purpose.encode()).derive(master)
+        return _derived(master, purpose)
 
     def subkeys(self, purpose: str) -> dict[int, bytes]:
         return {version: self.subkey(purpose, version) for version in self.masters}
@@ -67,6 +69,12 @@ class KeyRing:
         Dropping the oldest key therefore means to hash anew what must still be found.
         """
         return self.subkey(purpose, min(self.masters))
+
+
+@lru_cache(maxsize=SUBKEYS_MAX)
+def _derived(master: bytes, purpose: str) -> bytes:
+    """Kept: a request needs several, and each takes longer to derive than to use."""
+    return HKDF(SHA256(), 32, None, purpose.encode()).derive(master)
 
 
 def encrypt(ring: KeyRing, plaintext: bytes, aad: bytes) -> bytes:

@@ -6,18 +6,21 @@ from contextlib import asynccontextmanager
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.types import Uuid
+from sqlalchemy.util import greenlet_spawn
 
 from crm_saas.kit.lending import bound_loans
 from crm_saas.kit.pools import counted_pool
 from crm_saas.kit.settings import Role, Settings
 from crm_saas.kit.shares import Shares
 from crm_saas.kit.telemetry import metrics, tracing
+from crm_saas.kit.wire import WIRE, Wire, as_database_error
 
 _STREAM_SECONDS_MAX = 3600
 
@@ -94,6 +97,37 @@ class Database:
             yield session
 
     @asynccontextmanager
+    async def wire(self) -> AsyncIterator[Wire]:
+        """A connection for a request, which the pool makes sure of when it comes back: what is in
+        a transaction then is closed and not lent again. Raises PoolTimeout and DBAPIError."""
+        engine = self._engines["requests"].sync_engine
+        try:
+            lent = await greenlet_spawn(engine.raw_connection)
+        except psycopg.Error as error:
+            raise as_database_error(None, error) from error
+        wire = Wire(lent, prepares=self.settings.prepare_threshold is not None)
+        try:
+            yield wire
+        finally:
+            try:
+                await wire.roll_back()
+            finally:
+                await wire.give_back()
+
+    @asynccontextmanager
+    async def session_on(self, wire: Wire) -> AsyncIterator[AsyncSession]:
+        """A session in the transaction that the wire has begun."""
+        engine = self._engines["requests"]
+        connection = AsyncConnection(engine, Connection(engine.sync_engine, wire.lent))
+        session = AsyncSession(connection, expire_on_commit=False, info={WIRE: wire})
+        try:
+            yield session
+        finally:
+            if session.in_transaction():  # it was used, and nobody has committed
+                await wire.roll_back()
+                await session.close()
+
+    @asynccontextmanager
     async def transaction(
         self, scope: Scope | None, pool: Pool = "requests"
     ) -> AsyncIterator[AsyncSession]:
@@ -138,6 +172,8 @@ def _engine(settings: Settings, role: Role, pool: Pool, pool_size: int) -> Async
         poolclass=counted_pool(role, pool),
         pool_size=pool_size,
         max_overflow=0,
+        # A request ends its transaction itself; lending.py refuses what comes back with one.
+        pool_reset_on_return=None if pool == "requests" else "rollback",
         pool_timeout=settings.pool_timeout_seconds,
         pool_recycle=1800,
         hide_parameters=True,  # they are personal data, and errors end up in logs

@@ -18,6 +18,7 @@ from crm_saas.kit.ids import new_id
 from crm_saas.kit.models import Base, TenantOwned
 
 VERSION = 1
+SALT_BYTES = 16
 _DIGITS_MAX = 10**16  # from here on floats are written with an exponent
 
 
@@ -78,8 +79,7 @@ async def record(
     event = _event(context, kind, subject, customer_id, before, after, rows)
     context.session.add(event)
     await context.session.flush()
-    for handle in HANDLERS.get(kind, ()):
-        await handle(context, event)
+    await follow(context, event)
     return event
 
 
@@ -116,36 +116,60 @@ def _event(
     rows: Mapping[str, Sequence[UUID]] | None,
 ) -> Event:
     old, new = plain(before), plain(after)
-    salt = os.urandom(16)
+    frame = frame_of(context, kind, subject=subject, customer_id=customer_id, rows=rows)
     return Event(
         tenant_org_id=context.tenant.id,
-        id=new_id(),
-        kind=kind,
-        version=VERSION,
-        subject_table=subject[0],
-        subject_id=subject[1],
-        customer_id=customer_id,
-        actor_kind=context.actor.kind,
-        actor_id=context.actor.id,
-        actor_name=context.actor.name,
-        actor_role=context.actor.role,
-        request_id=context.request_id,
-        address=context.address,
+        **frame,
         before=old,
         after=new,
-        rows={table: [str(i) for i in ids] for table, ids in (rows or {}).items() if ids},
-        salt=salt,
-        commitment=commitment(salt, old, new),
+        commitment=commitment(frame["salt"], old, new),
     )
 
 
+def frame_of(
+    context: Context,
+    kind: str,
+    *,
+    subject: tuple[str, UUID | None],
+    customer_id: UUID | None = None,
+    rows: Mapping[str, Sequence[UUID]] | None = None,
+) -> dict[str, Any]:
+    """The columns of a record around its values."""
+    return {
+        "id": new_id(),
+        "kind": kind,
+        "version": VERSION,
+        "subject_table": subject[0],
+        "subject_id": subject[1],
+        "customer_id": customer_id,
+        "actor_kind": context.actor.kind,
+        "actor_id": context.actor.id,
+        "actor_name": context.actor.name,
+        "actor_role": context.actor.role,
+        "request_id": context.request_id,
+        "address": context.address,
+        "rows": {table: [str(i) for i in ids] for table, ids in (rows or {}).items() if ids},
+        "salt": os.urandom(SALT_BYTES),
+    }
+
+
+async def follow(context: Context, event: Event) -> None:
+    """What follows from a record, within its transaction."""
+    for handle in HANDLERS.get(event.kind, ()):
+        await handle(context, event)
+
+
 def commitment(salt: bytes, before: dict[str, Any] | None, after: dict[str, Any] | None) -> bytes:
-    """SHA-256 over the salt and the canonical JSON (sorted keys) of both values.
+    """SHA-256 over the salt and `canonical_text`. create_customer.sql makes it too."""
+    return hashlib.sha256(salt + canonical_text(before, after)).digest()
+
+
+def canonical_text(before: dict[str, Any] | None, after: dict[str, Any] | None) -> bytes:
+    """JSON of [before, after] with sorted keys.
 
     Raises OverflowError for numbers that no verb records.
     """
-    content = msgspec.json.encode([_canonical(before), _canonical(after)], order="sorted")
-    return hashlib.sha256(salt + content).digest()
+    return msgspec.json.encode([_canonical(before), _canonical(after)], order="sorted")
 
 
 def _canonical(value: Any) -> Any:

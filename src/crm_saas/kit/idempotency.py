@@ -5,21 +5,24 @@ trace, and run again. (draft-ietf-httpapi-idempotency-key-header)
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint, func, select, text
+import msgspec
+from sqlalchemy import Index, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_saas.kit.context import Context
 from crm_saas.kit.crypto import KeyMissing, KeyRing, decrypt, encrypt
+from crm_saas.kit.ending import LastCall, Late, fill_in
 from crm_saas.kit.errors import InvalidInput, Problem, Unavailable
 from crm_saas.kit.ids import new_id
 from crm_saas.kit.locks import lock_number
 from crm_saas.kit.models import Base, TenantOwned
 from crm_saas.kit.sealed import SealedColumn
+from crm_saas.kit.wire import Statement
 
 KEY_LENGTH_MAX = 255
 _KEPT_HEADERS = frozenset({b"content-type", b"etag", b"location"})
@@ -49,6 +52,8 @@ class StoredAnswer(TenantOwned, Base):
     status: Mapped[int]
     headers: Mapped[dict[str, Any]]
     body: Mapped[bytes]
+    late: Mapped[dict[str, Any] | None]
+    """What stands in the body for what its request decided last (kit/ending.py)."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -60,7 +65,31 @@ SEALED = SealedColumn(
 )
 
 
-async def claim(context: Context, *, route: str, key: str, body: bytes) -> StoredAnswer | None:
+class Earlier(NamedTuple):
+    """The answer to an earlier request with this key."""
+
+    id: UUID
+    request_hash: bytes
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    late: Late | None
+
+
+_CLAIM = Statement(
+    "select locked, id, request_hash, status, headers, body, late from "
+    "claim_idempotency_key(%(tenant)s, %(number)s, %(principal)s, %(route)s, %(key)s)"
+)
+_STORE = Statement(
+    "insert into org_idempotency_keys "
+    "(tenant_org_id, id, principal, route, key, request_hash, status, headers, body) "
+    "select %(tenant)s::uuid, a.id, a.principal, a.route, a.key, a.request_hash, a.status, "
+    "a.headers, a.body from jsonb_populate_record(null::org_idempotency_keys, %(answer)s) as a "
+    "returning id"
+)
+
+
+async def claim(context: Context, *, route: str, key: str, body: bytes) -> Earlier | None:
     """The stored answer of an earlier request with this key, or None when this one may run.
 
     Raises IdempotencyKeyReused for another body, IdempotencyKeyInFlight while the first runs: a
@@ -71,34 +100,27 @@ async def claim(context: Context, *, route: str, key: str, body: bytes) -> Store
             "Idempotency-Key", f"must be 1 to {KEY_LENGTH_MAX} printable characters"
         )
     principal = _principal(context)
-    locked = await context.session.scalar(
-        text("select pg_try_advisory_xact_lock(:number)"),
-        {
-            "number": lock_number(
-                context.settings, "idempotency", str(context.tenant.id), principal, route, key
-            )
-        },
+    number = lock_number(
+        context.settings, "idempotency", str(context.tenant.id), principal, route, key
+    )
+    ((locked, *found),) = await context.fetch(
+        _CLAIM, number=number, principal=principal, route=route, key=key
     )
     if not locked:
         raise IdempotencyKeyInFlight(
             "Wait a second and send the same request again.", headers={"Retry-After": "1"}
         )
-    stored: StoredAnswer | None = await context.session.scalar(
-        select(StoredAnswer).where(
-            StoredAnswer.tenant_org_id == context.tenant.id,
-            StoredAnswer.principal == principal,
-            StoredAnswer.route == route,
-            StoredAnswer.key == key,
-        )
-    )
-    if stored is not None and stored.request_hash != _hash(body):
+    if found[0] is None:
+        return None
+    earlier = Earlier(*found)
+    if earlier.request_hash != _hash(body):
         raise IdempotencyKeyReused(
             "This Idempotency-Key was used with another body. Use a new key for a new request."
         )
-    return stored
+    return earlier
 
 
-async def store(
+def seal_answer(
     context: Context,
     *,
     route: str,
@@ -107,38 +129,53 @@ async def store(
     status: int,
     headers: Sequence[tuple[bytes, bytes]],
     body: bytes,
-) -> None:
-    """Keeps the answer beside its effect; encrypted, since it may hold a fresh credential."""
-    answer = StoredAnswer(
-        tenant_org_id=context.tenant.id,
-        id=new_id(),
-        principal=_principal(context),
-        route=route,
-        key=key,
-        request_hash=_hash(request_body),
-        status=status,
-        headers={
+) -> dict[str, Any]:
+    """The row that keeps an answer, as JSON; encrypted, since it may hold a fresh credential."""
+    answer_id = new_id()
+    sealed = encrypt(_ring(context), body, aad=_place(context.tenant.id, answer_id))
+    return {
+        "id": answer_id,
+        "principal": _principal(context),
+        "route": route,
+        "key": key,
+        "request_hash": _bytea(_hash(request_body)),
+        "status": status,
+        "headers": {
             name.decode("latin-1"): value.decode("latin-1")
             for name, value in headers
             if name.lower() in _KEPT_HEADERS
         },
-        body=b"",
-    )
-    answer.body = encrypt(_ring(context), body, aad=_place(answer.tenant_org_id, answer.id))
-    context.session.add(answer)
-    await context.session.flush()
+        "body": _bytea(sealed),
+    }
 
 
-def stored_body(context: Context, answer: StoredAnswer) -> bytes:
+async def store(context: Context, answer: Mapping[str, Any]) -> None:
+    """Keeps a sealed answer beside its effect, in a transaction that goes on."""
+    await context.fetch(_STORE, answer=msgspec.json.encode(answer).decode())
+
+
+def keep(context: Context, answer: Mapping[str, Any]) -> None:
+    """The same with the commit of the request, or by what it does last."""
+    assert context.ending is not None, "only a request ends so"
+    context.ending.answer = answer
+    context.ending.last = context.ending.last or LastCall(_STORE, {})
+
+
+def stored_body(context: Context, earlier: Earlier) -> bytes:
     """Raises Unavailable where the key is not there yet: another process has got it before."""
-    place = _place(answer.tenant_org_id, answer.id)
+    place = _place(context.tenant.id, earlier.id)
     try:
-        return decrypt(_ring(context), answer.body, aad=place)
+        return fill_in(decrypt(_ring(context), earlier.body, aad=place), earlier.late or {})
     except KeyMissing as error:
         raise Unavailable(
             "The first answer was kept with a key that this process does not have. Nothing was "
             "done; try again."
         ) from error
+
+
+def _bytea(value: bytes) -> str:
+    """As PostgreSQL reads it from JSON."""
+    return f"\\x{value.hex()}"
 
 
 def _principal(context: Context) -> str:

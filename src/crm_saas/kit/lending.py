@@ -11,7 +11,7 @@ import os
 import socket
 from typing import Any
 
-from psycopg.pq import ConnStatus, TransactionStatus
+from psycopg.pq import ConnStatus, PipelineStatus, TransactionStatus
 from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -74,8 +74,9 @@ def _clear_alarm(record: ConnectionPoolEntry) -> None:
 
 
 def _is_idle(connection: Any) -> bool:
-    status: int = connection.driver_connection.pgconn.transaction_status
-    return status == TransactionStatus.IDLE
+    pgconn = connection.driver_connection.pgconn
+    is_idle: bool = pgconn.transaction_status == TransactionStatus.IDLE
+    return is_idle and bool(pgconn.pipeline_status == PipelineStatus.OFF)
 
 
 def _break(connection: Any) -> None:

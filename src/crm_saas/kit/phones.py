@@ -6,6 +6,7 @@ import phonenumbers
 from phonenumbers import PhoneNumber
 
 LENGTH_MAX = 64
+NOWHERE = "ZZ"
 E164_PATTERN = re.compile(r"\+[1-9][0-9]{6,14}")
 
 # Zero-width characters and bidi marks, which come along when a number is copied from Arabic text.
@@ -53,6 +54,11 @@ def parse_phone(text: str, region: str) -> str:
     if not E164_PATTERN.fullmatch(e164):
         raise InvalidPhone("is not an international number of 7 to 15 digits.")
     return e164
+
+
+def parse_international(text: str) -> str:
+    """E.164 of what needs no region to be read. Raises InvalidPhone for everything else."""
+    return parse_phone(text, NOWHERE)
 
 
 def mask_phone(e164: str) -> str:

@@ -3,26 +3,29 @@
 import ipaddress
 import re
 import time
-from typing import Any
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, cast
 
 import structlog
-from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from crm_saas.kit.ids import new_id
 from crm_saas.kit.settings import Settings
-
-log = structlog.get_logger("crm_saas.requests")
+from crm_saas.kit.telemetry.logs import log_request
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _QUIET = frozenset({"/health/live", "/health/ready"})
 
-_SECURITY_HEADERS = {
-    "x-content-type-options": "nosniff",
-    "cache-control": "no-store",
-    "referrer-policy": "no-referrer",
-}
+_Header = tuple[bytes, bytes]
+_SECURITY_HEADERS: tuple[_Header, ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_NO_HEADERS: dict[str, str] = {}
+ADDRESSES_KEPT = 10_000
 
 
 class RequestLog:
@@ -51,33 +54,14 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                outgoing = MutableScopeHeaders.from_message(message)
-                outgoing["x-request-id"] = state["request_id"]
-                for name, value in _SECURITY_HEADERS.items():
-                    outgoing.setdefault(name, value)
-                # How the caller's budgets stand, on refusals too (tenancy/limits.py).
-                for name, value in state.get("budget_headers", {}).items():
-                    outgoing[name] = value
+                message["headers"] = _completed(message["headers"], state)
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_id)
         finally:
             if scope["path"] not in _QUIET:
-                handler = scope.get("route_handler")
-                # Why the database did not answer, if it did not.
-                reason = {"reason": state["reason"]} if "reason" in state else {}
-                log.info(
-                    "request",
-                    request_id=state["request_id"],
-                    tenant=state.get("log_tenant"),
-                    method=scope["method"],
-                    # The route and not the path: a path or a query may hold personal data.
-                    route=min(handler.paths) if handler else None,
-                    status=status,
-                    milliseconds=round((time.perf_counter() - started_at) * 1000, 1),
-                    **reason,
-                )
+                _log(scope, state, status, time.perf_counter() - started_at)
 
     def _address(self, scope: Scope, headers: dict[bytes, bytes]) -> str | None:
         """The peer, or what a trusted proxy says of it: the last address that is not a proxy."""
@@ -91,10 +75,41 @@ class RequestLog:
         return address
 
     def _is_proxy(self, address: str) -> bool:
+        if not self._proxies:
+            return False
         parsed = _parsed(address)
         return parsed is not None and any(parsed in network for network in self._proxies)
 
 
+def _completed(headers: Iterable[_Header], state: dict[str, Any]) -> list[_Header]:
+    """With those that every answer has, where it does not say otherwise."""
+    completed = list(headers)
+    present = {name for name, _ in completed}
+    completed += [header for header in _SECURITY_HEADERS if header[0] not in present]
+    completed.append((b"x-request-id", state["request_id"].encode("latin-1")))
+    # How the caller's budgets stand, on refusals too (tenancy/limits.py).
+    for name, value in state.get("budget_headers", _NO_HEADERS).items():
+        completed.append((name.encode("latin-1"), value.encode("latin-1")))
+    return completed
+
+
+def _log(scope: Scope, state: dict[str, Any], status: int, seconds: float) -> None:
+    handler = scope.get("route_handler")
+    fields = {
+        "request_id": state["request_id"],
+        "tenant": state.get("log_tenant"),
+        "method": cast(HTTPScope, scope)["method"],
+        # The route and not the path: a path or a query may hold personal data.
+        "route": min(handler.paths) if handler else None,
+        "status": status,
+        "milliseconds": round(seconds * 1000, 1),
+    }
+    if "reason" in state:  # why the database did not answer
+        fields["reason"] = state["reason"]
+    log_request(fields)
+
+
+@lru_cache(maxsize=ADDRESSES_KEPT)
 def _plain(address: str) -> str:
     """IPv4 as itself: a socket for both families shows it as ::ffff:192.0.2.1."""
     mapped = getattr(_parsed(address), "ipv4_mapped", None)

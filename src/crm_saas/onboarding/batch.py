@@ -7,15 +7,16 @@ import msgspec
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from crm_saas.customers.creation import insert_customer, read_new_customer
+from crm_saas.customers.creation import create_customer, read_new_customer
 from crm_saas.customers.views import view_customer
 from crm_saas.kit import idempotency
 from crm_saas.kit.context import Context
+from crm_saas.kit.ending import LostRace
 from crm_saas.kit.errors import InvalidInput, Problem, Unavailable
 from crm_saas.kit.explain import explain_struct
 from crm_saas.kit.problems import database_problem, invalid_input, problem_content
+from crm_saas.onboarding.matching import find_or_create_within
 from crm_saas.onboarding.schemas import KEY_LENGTH_MAX, BatchOutcome, BatchRow, Found
-from crm_saas.onboarding.service import find_or_create
 
 PATH = "/api/v1/customers/batch"
 ROUTE = f"POST {PATH}#row"
@@ -58,7 +59,11 @@ async def _run_row(context: Context, index: int, row: BatchRow) -> BatchOutcome:
     for attempt in range(1, ROW_ATTEMPTS_MAX + 1):
         try:
             async with context.aside("batches") as session:
-                return await _row_once(replace(context, session=session), index, row)
+                own = replace(context, session=session, ending=None)
+                return await _row_once(own, index, row)
+        except LostRace:
+            if attempt == ROW_ATTEMPTS_MAX:
+                raise
         except DBAPIError as error:
             if attempt == ROW_ATTEMPTS_MAX:
                 raise database_problem(error) from error
@@ -81,7 +86,7 @@ async def _row_once(context: Context, index: int, row: BatchRow) -> BatchOutcome
         customer_number=found.customer.customer_number if found.customer else None,
         candidates=[candidate.id for candidate in found.candidates],
     )
-    await idempotency.store(
+    kept = idempotency.seal_answer(
         context,
         route=ROUTE,
         key=row.idempotency_key,
@@ -90,13 +95,14 @@ async def _row_once(context: Context, index: int, row: BatchRow) -> BatchOutcome
         headers=[],
         body=msgspec.json.encode(outcome),
     )
+    await idempotency.store(context, kept)
     return outcome
 
 
 async def _onboard(context: Context, row: BatchRow) -> Found:
     if row.type == "stub":
-        return await find_or_create(context, row)
-    guest = await insert_customer(context, read_new_customer(context, "guest", row))
+        return await find_or_create_within(context, row)
+    guest = await create_customer(context, read_new_customer(context, "guest", row))
     return Found(outcome="created", customer=view_customer(context, guest))
 
 

@@ -15,12 +15,12 @@ from crm_saas.customers.errors import (
 )
 from crm_saas.customers.routes import answer
 from crm_saas.customers.schemas import CustomerView
-from crm_saas.kit.dependencies import RequestContext
+from crm_saas.kit.dependencies import Ahead, RequestContext
 from crm_saas.kit.errors import PreconditionFailed
 from crm_saas.kit.etags import IfMatch
 from crm_saas.kit.idempotency import IdempotencyKeyInFlight, IdempotencyKeyReused
 from crm_saas.kit.problems import problems
-from crm_saas.onboarding import batch, service
+from crm_saas.onboarding import batch, matching, service
 from crm_saas.onboarding.schemas import (
     Batch,
     BatchOutcomes,
@@ -81,11 +81,9 @@ async def upgrade_customer(
     responses={201: ResponseSpec(Found, generate_examples=False)}
     | problems(PhoneTaken, EmailTaken, ExternalIdTaken),
 )
-async def find_or_create_customer(
-    context: RequestContext, data: JSONBody[FindOrCreate]
-) -> Response[Found]:
+async def find_or_create_customer(ahead: Ahead, data: JSONBody[FindOrCreate]) -> Response[Found]:
     """The till's one call: 201 `created`, 200 `matched` or `ambiguous`."""
-    found = await service.find_or_create(context, data)
+    found = await matching.find_or_create(ahead, data)
     return Response(found, status_code=201 if found.outcome == "created" else 200)
 
 

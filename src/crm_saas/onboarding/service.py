@@ -3,37 +3,29 @@
 from uuid import UUID
 
 from msgspec import UNSET, UnsetType
-from sqlalchemy import select
 
 from crm_saas.addresses.schemas import CreateAddress
 from crm_saas.addresses.service import add_addresses
 from crm_saas.customers.creation import (
     access_to_change,
     create_customer,
-    insert_customer,
+    create_customer_last,
     read_new_customer,
     upgrade_customer,
 )
 from crm_saas.customers.errors import PhoneNotVerified
 from crm_saas.customers.fields import read_fields
-from crm_saas.customers.identifiers import Holder, claims_of, lock_claims, refuse_taken
 from crm_saas.customers.models import Customer
 from crm_saas.customers.proofs import prove_phone
 from crm_saas.customers.queries import access_customer
-from crm_saas.customers.views import view_customer
+from crm_saas.customers.views import ShownCustomer
 from crm_saas.kit.context import Context
-from crm_saas.kit.errors import Conflict, InvalidInput
+from crm_saas.kit.errors import Conflict
 from crm_saas.kit.etags import require_match
-from crm_saas.onboarding.schemas import (
-    CreateCustomer,
-    FindOrCreate,
-    Found,
-    MatchedBy,
-    UpgradeCustomer,
-)
+from crm_saas.onboarding.schemas import CreateCustomer, UpgradeCustomer
 
 
-async def onboard_customer(context: Context, sent: CreateCustomer) -> Customer:
+async def onboard_customer(context: Context, sent: CreateCustomer) -> ShownCustomer:
     """A guest, stub or full customer with its addresses, all or nothing."""
     new = read_new_customer(context, sent.type, sent)
     verified = await prove_phone(
@@ -46,6 +38,8 @@ async def onboard_customer(context: Context, sent: CreateCustomer) -> Customer:
     )
     if sent.type == "full" and verified is None:
         raise PhoneNotVerified
+    if verified is None and not sent.addresses:
+        return await create_customer_last(context, new)
     customer = await create_customer(context, new, verified=verified, claim_phone=sent.claim_phone)
     await _add_addresses(context, customer, sent.addresses)
     return customer
@@ -86,54 +80,7 @@ async def upgrade(
 
 
 async def _add_addresses(
-    context: Context, customer: Customer, addresses: list[CreateAddress] | UnsetType
+    context: Context, customer: ShownCustomer, addresses: list[CreateAddress] | UnsetType
 ) -> None:
     if addresses is not UNSET and addresses:
         await add_addresses(context, customer=customer, items=addresses)
-
-
-_MATCHED_BY: dict[str, MatchedBy] = {
-    "phone": "phone",
-    "email": "email",
-    "external": "externalId",
-}
-
-
-async def find_or_create(context: Context, sent: FindOrCreate) -> Found:
-    """One call for a till. Racing tills queue on the phone: one creates, the others match."""
-    columns = read_fields(context.tenant, sent)
-    claims = claims_of(columns)
-    if not claims:
-        raise InvalidInput.of("phone", "send a phone or an e-mail to look for", "required")
-    holders = await lock_claims(context, claims)
-    if not holders and not columns.get("phone"):
-        raise InvalidInput.of(
-            "phone", "nobody has this e-mail; send a phone too to create one", "required"
-        )
-    if not holders:
-        customer = await insert_customer(context, read_new_customer(context, "stub", sent))
-        return Found(outcome="created", customer=view_customer(context, customer))
-    found = await _customers_of(context, holders)
-    if len({holder.customer_id for holder in holders}) > 1:
-        return Found(
-            outcome="ambiguous",
-            candidates=[view_customer(context, customer) for customer in found.values()],
-        )
-    holder = min(holders, key=lambda h: h.claim.kind != "phone")
-    if holder.customer_id not in found:
-        await refuse_taken(context, holders)
-    return Found(
-        outcome="matched",
-        matched_by=_MATCHED_BY[holder.claim.kind],
-        customer=view_customer(context, found[holder.customer_id]),
-    )
-
-
-async def _customers_of(context: Context, holders: list[Holder]) -> dict[UUID, Customer]:
-    rows = await context.session.scalars(
-        select(Customer).where(
-            Customer.tenant_org_id == context.tenant.id,
-            Customer.id.in_([holder.customer_id for holder in holders]),
-        )
-    )
-    return {customer.id: customer for customer in rows}

@@ -13,6 +13,7 @@ from litestar.types import (
     Send,
 )
 
+from crm_saas.kit.ending import Late, fill_in
 from crm_saas.kit.errors import TooLarge
 
 HELD_BYTES_MAX = 8 * 1024 * 1024
@@ -33,7 +34,7 @@ class Answer:
         self._size_bytes = 0
         self._gathered = asyncio.Event()
         self.streaming = False
-        self.commit: Callable[[], Awaitable[None]]
+        self.commit: Callable[[], Awaitable[Late]]
 
     @property
     def status(self) -> int:
@@ -50,6 +51,11 @@ class Answer:
     def fill(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         self._start = {"type": "http.response.start", "status": status, "headers": headers}
         self._chunks = [body]
+
+    def fill_in(self, late: Late) -> None:
+        """What the last call of the request decided (kit/ending.py)."""
+        if late:
+            self._chunks = [fill_in(self.body, late)]
 
     async def receive(self, message: Message) -> None:
         """The `send` that the handler is given."""

@@ -7,7 +7,7 @@ run again before anybody saw an answer. See docs/decisions/one-transaction-a-req
 """
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -32,16 +32,29 @@ from structlog.contextvars import bind_contextvars
 
 from crm_saas.kit import idempotency
 from crm_saas.kit.admission import Admission
+from crm_saas.kit.ahead import ReadInTransaction
 from crm_saas.kit.bodies import BodiesInHand, check_body, check_headers
 from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
+from crm_saas.kit.ending import Ending, Late, LostRace
 from crm_saas.kit.errors import MethodNotAllowed, Unavailable
 from crm_saas.kit.problems import RETRYABLE
 from crm_saas.kit.queries import check_query
+from crm_saas.kit.wire import BEGIN, COMMIT, Wire
+from crm_saas.tenancy.ahead import CredentialAhead
 from crm_saas.tenancy.answers import Answer
 from crm_saas.tenancy.limits import RequestLimits
 from crm_saas.tenancy.parties import Parties
-from crm_saas.tenancy.resolution import Caller, PermissionsOf, read_caller, resolve
+from crm_saas.tenancy.resolution import (
+    Caller,
+    PermissionsOf,
+    RolesWith,
+    authenticating,
+    authenticating_for,
+    ending_of,
+    read_caller,
+    resolve,
+)
 
 ATTEMPTS_MAX = 3
 # A connection that had died is found out at once; after a longer silence the caller decides.
@@ -59,11 +72,13 @@ class RequestTransaction(ASGIMiddleware):
         self,
         database: Database,
         permissions_of: PermissionsOf,
+        roles_with: RolesWith,
         *,
         note_use: Callable[[Context], None],
     ) -> None:
         self._database = database
         self._permissions_of = permissions_of
+        self._roles_with = roles_with
         self._note_use = note_use
         self._limits = RequestLimits(database)
         self._admission = Admission(database.settings)
@@ -119,15 +134,19 @@ class RequestTransaction(ASGIMiddleware):
         self, scope: Scope, receive: Receive, send: Send, caller: Caller, next_app: ASGIApp
     ) -> None:
         state = scope["state"]
+        if _may_read_ahead(scope, caller) and await self._read_ahead(
+            scope, receive, send, caller, next_app
+        ):
+            return
         try_again_until = time.monotonic() + STALE_SECONDS_MAX
         for attempt in range(1, ATTEMPTS_MAX + 1):
-            state.pop("context", None)
-            state.pop("reason", None)
-            # What is held back has not started, whatever Litestar saw of the last attempt.
-            ScopeState.from_scope(scope).response_started = False
-            answer = Answer(send, may_stream=_key_of(scope) is None)
+            answer = _begin_answer(scope, send)
             try:
                 await self._attempt(scope, receive, caller, answer, next_app)
+            except LostRace:
+                if attempt < ATTEMPTS_MAX:
+                    continue
+                raise
             except DBAPIError as error:
                 is_stale = error.connection_invalidated and "context" not in state
                 stale_connection = is_stale and time.monotonic() < try_again_until
@@ -135,30 +154,44 @@ class RequestTransaction(ASGIMiddleware):
                     continue
                 raise
             failure = state.pop("failure", None)
-            if (
-                attempt < ATTEMPTS_MAX
-                and isinstance(failure, DBAPIError)
-                and _may_run_again(failure)
-            ):
+            if attempt < ATTEMPTS_MAX and _may_run_again(failure):
                 continue
             await answer.release()
             return
+
+    async def _read_ahead(
+        self, scope: Scope, receive: Receive, send: Send, caller: Caller, next_app: ASGIApp
+    ) -> bool:
+        """False when the request has to run in a transaction, from its start; nobody saw this."""
+        answer = _begin_answer(scope, send)
+        permission = scope["route_handler"].opt["permission"]
+        credential = authenticating_for(caller, permission, self._roles_with(permission))
+        admit = partial(self._admitted, scope, caller)
+        assert caller.token.tenant_id is not None
+        reading = CredentialAhead(self._database, caller.token.tenant_id, credential, admit)
+        scope["state"]["ahead"] = reading
+        replay = _replay(scope["state"]["body"], receive)
+        try:
+            await next_app(scope, replay, answer.receive)
+        finally:
+            ScopeState.from_scope(scope).response_started = False
+        if not reading.decided:
+            return False
+        await answer.release()
+        return True
 
     async def _attempt(
         self, scope: Scope, receive: Receive, caller: Caller, answer: Answer, next_app: ASGIApp
     ) -> None:
         body: bytes = scope["state"]["body"]
         replay = _replay(body, answer.after_body(receive))
-        async with self._database.session() as session:
-            context = await resolve(session, caller, self._database, self._permissions_of)
-            self._parties.note(caller, context.tenant.id)
-            context = await self._counted(context, caller, scope["state"])
-            scope["state"]["context"] = context
-            self._note_use(context)
-            scope["state"]["log_tenant"] = context.tenant.slug
-            bind_contextvars(tenant=context.tenant.slug)
-            context.actor.require(scope["route_handler"].opt["permission"])
-            answer.commit = scope["state"]["let_go"] = partial(_commit, session, scope)
+        async with self._database.wire() as wire, self._database.session_on(wire) as session:
+            begun, authenticated = await wire.send(BEGIN, authenticating(caller))
+            begun.rows()
+            answer.commit = scope["state"]["let_go"] = partial(_commit, session, wire, scope)
+            found = authenticated.rows()
+            context = await self._admitted(scope, caller, found, session, ending_of(found))
+            scope["state"]["ahead"] = ReadInTransaction(context)
             async with context.closing, _idempotent(scope, context, answer, body) as replayed:
                 if not replayed:
                     try:
@@ -166,12 +199,38 @@ class RequestTransaction(ASGIMiddleware):
                     finally:  # Litestar has seen it start, and nobody else
                         ScopeState.from_scope(scope).response_started = answer.streaming
                     answer.refuse_too_large()
-            if answer.streaming:
-                return
-            if answer.status < 400:
-                await answer.commit()
-            else:
-                await session.rollback()
+            if answer.status < 400 and not answer.streaming:
+                answer.fill_in(await answer.commit())
+
+    async def _admitted(
+        self,
+        scope: Scope,
+        caller: Caller,
+        found: Sequence[Any],
+        session: AsyncSession,
+        ending: Ending | None = None,
+    ) -> Context:
+        """The context of a caller who may do this, and has paid for it. Raises refusals."""
+        state = scope["state"]
+        tenant, actor = resolve(caller, found, self._permissions_of)
+        context = Context(
+            session=session,
+            tenant=tenant,
+            actor=actor,
+            database=self._database,
+            settings=self._database.settings,
+            request_id=caller.request_id,
+            address=caller.address,
+            ending=ending,
+        )
+        self._parties.note(caller, tenant.id)
+        context = await self._counted(context, caller, state)
+        state["context"] = context
+        self._note_use(context)
+        state["log_tenant"] = tenant.slug
+        bind_contextvars(tenant=tenant.slug)
+        context.actor.require(scope["route_handler"].opt["permission"])
+        return context
 
     async def _counted(self, context: Context, caller: Caller, state: dict[str, Any]) -> Context:
         """One request more for the caller's budgets, however often it is attempted."""
@@ -180,6 +239,21 @@ class RequestTransaction(ASGIMiddleware):
             await charge(1)
             state["counted"] = True
         return replace(context, charge=charge)
+
+
+def _may_read_ahead(scope: Scope, caller: Caller) -> bool:
+    """A session does not name its tenant, and a stored answer is found in a transaction."""
+    takes = scope["route_handler"].parsed_fn_signature.parameters
+    return "ahead" in takes and caller.token.tenant_id is not None and _key_of(scope) is None
+
+
+def _begin_answer(scope: Scope, send: Send) -> Answer:
+    state = scope["state"]
+    for left in ("context", "reason", "failure"):
+        state.pop(left, None)
+    # What is held back has not started, whatever Litestar saw of the last attempt.
+    ScopeState.from_scope(scope).response_started = False
+    return Answer(send, may_stream=_key_of(scope) is None)
 
 
 @asynccontextmanager
@@ -204,7 +278,7 @@ async def _idempotent(
         return
     yield False
     if 200 <= answer.status < 300:
-        await idempotency.store(
+        kept = idempotency.seal_answer(
             context,
             route=route,
             key=key,
@@ -213,6 +287,7 @@ async def _idempotent(
             headers=answer.headers,
             body=answer.body,
         )
+        idempotency.keep(context, kept)
 
 
 def _key_of(scope: Scope) -> str | None:
@@ -233,15 +308,20 @@ def _methods_of(scope: Scope) -> set[str]:
     }
 
 
-def _may_run_again(error: DBAPIError) -> bool:
-    """Deadlocks and serialization failures, which certainly left nothing behind."""
-    return getattr(error.orig, "sqlstate", None) in RETRYABLE
+def _may_run_again(error: Exception | None) -> bool:
+    """Lost races, deadlocks and serialization failures, which certainly left nothing behind."""
+    if isinstance(error, LostRace):
+        return True
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in RETRYABLE
 
 
-async def _commit(session: AsyncSession, scope: Scope) -> None:
+async def _commit(session: AsyncSession, wire: Wire, scope: Scope) -> Late:
     """A connection that breaks while it commits leaves open whether it did."""
     try:
+        late = await _end(scope["state"]["context"], wire)
         await session.commit()
+        if wire.in_transaction:  # that SQLAlchemy never saw
+            await wire.fetch(COMMIT)
     except DBAPIError as error:
         # A stream's answer was about to start; now the refusal may.
         ScopeState.from_scope(scope).response_started = False
@@ -252,7 +332,21 @@ async def _commit(session: AsyncSession, scope: Scope) -> None:
         # It broke before this: a reader left while the answer of a stream was being committed.
         ScopeState.from_scope(scope).response_started = False
         raise Unavailable(_UNKNOWN_FATE) from error
+    await wire.give_back()
     scope["state"]["release"]()
+    return late
+
+
+async def _end(context: Context, wire: Wire) -> Late:
+    """The last call, if there is one, and the commit together (kit/ending.py)."""
+    ending = context.ending
+    if ending is None or ending.last is None:
+        return {}
+    await context.session.flush()
+    made, committed = await wire.send(ending.call(context.tenant.id), COMMIT)
+    late = ending.last.read(made.rows())
+    committed.rows()
+    return late
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

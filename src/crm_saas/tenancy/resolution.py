@@ -1,24 +1,57 @@
-"""From credential to context: authenticates, resolves the tenant and sets the session variable."""
+"""From credential to tenant and actor: authenticates, and sets the session variables."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+from uuid import UUID
 
 import msgspec
 from litestar.datastructures import Headers
-from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm_saas.kit.context import Actor, Context, Tenant
-from crm_saas.kit.db import Database
+from crm_saas.kit.context import ANY_CREDENTIAL, Actor, Tenant
+from crm_saas.kit.ending import Ending
 from crm_saas.kit.errors import Forbidden, Unauthorized
 from crm_saas.kit.settings import Settings
 from crm_saas.kit.tokens import Token, read_token
+from crm_saas.kit.wire import Call, Statement
 
 PermissionsOf = Callable[[str], frozenset[str]]
+RolesWith = Callable[[str], Sequence[str]]
 
-_WITH_KEY = text("select * from begin_with_key(:tenant, :hash)")
-_WITH_SESSION = text("select * from begin_with_session(:hash, :slug)")
+_WITH_KEY = Statement(
+    "select key_id, name, role, scopes, staff_scope, member_id, team_ids, settings::text, now() "
+    "from begin_with_key(%(tenant)s, %(hash)s, %(needed)s, %(roles)s)"
+)
+_WITH_SESSION = Statement(
+    "select session_id, staff_id, name, tenant_count, role, staff_scope, member_id, team_ids, "
+    "settings::text, now() from begin_with_session(%(hash)s, %(slug)s)"
+)
+
+
+class _Key(NamedTuple):
+    key_id: UUID
+    name: str
+    role: str
+    scopes: list[str] | None
+    staff_scope: Literal["all", "team", "own"]
+    member_id: UUID | None
+    team_ids: list[UUID]
+    settings: str
+    began_at: datetime
+
+
+class _Session(NamedTuple):
+    session_id: UUID
+    staff_id: UUID
+    name: str
+    tenant_count: int
+    role: str
+    staff_scope: Literal["all", "team", "own"]
+    member_id: UUID | None
+    team_ids: list[UUID]
+    settings: str | None
+    began_at: datetime
 
 
 @dataclass(frozen=True)
@@ -55,38 +88,51 @@ def _named_tenant(headers: Headers, settings: Settings) -> str | None:
     return None
 
 
-async def resolve(
-    session: AsyncSession, caller: Caller, database: Database, permissions_of: PermissionsOf
-) -> Context:
-    """One round trip. Raises Unauthorized or Forbidden."""
+def authenticating(caller: Caller) -> Call:
+    """Its one row is what `resolve` reads; it sets the scope for what follows it."""
     if caller.token.kind == "st":
-        tenant, actor = await _staff(session, caller, permissions_of)
+        return _WITH_SESSION.with_values(hash=caller.token.hash, slug=caller.tenant_slug)
+    return _authenticating_key(caller, needed=None, roles=None)
+
+
+def authenticating_for(caller: Caller, permission: str, roles: Sequence[str]) -> Call:
+    """For a key, with a statement that is sent along: these are the roles that have the permission,
+    and for others the statement meets no tenant."""
+    needed = None if permission == ANY_CREDENTIAL else permission
+    return _authenticating_key(caller, needed=needed, roles=list(roles))
+
+
+def _authenticating_key(caller: Caller, *, needed: str | None, roles: list[str] | None) -> Call:
+    token = caller.token
+    return _WITH_KEY.with_values(
+        tenant=token.tenant_id, hash=token.hash, needed=needed, roles=roles
+    )
+
+
+def resolve(
+    caller: Caller, found: Sequence[Any], permissions_of: PermissionsOf
+) -> tuple[Tenant, Actor]:
+    """Raises Unauthorized or Forbidden."""
+    if caller.token.kind == "st":
+        tenant, actor = _staff(caller, found, permissions_of)
     else:
-        tenant, actor = await _key(session, caller, permissions_of)
+        tenant, actor = _key(found, permissions_of)
     if caller.tenant_slug is not None and caller.tenant_slug != tenant.slug:
         raise Forbidden("The credential is not one of the tenant that X-Tenant or the host names.")
     if tenant.status != "active":
         raise Forbidden("This tenant is suspended. Ask the operator of the installation.")
-    return Context(
-        session=session,
-        tenant=tenant,
-        actor=actor,
-        database=database,
-        settings=database.settings,
-        request_id=caller.request_id,
-        address=caller.address,
-    )
+    return tenant, actor
 
 
-async def _key(
-    session: AsyncSession, caller: Caller, permissions_of: PermissionsOf
-) -> tuple[Tenant, Actor]:
-    found = await session.execute(
-        _WITH_KEY, {"tenant": caller.token.tenant_id, "hash": caller.token.hash}
-    )
-    row = found.first()
-    if row is None:
+def ending_of(found: Sequence[Any]) -> Ending | None:
+    """Of the transaction that has authenticated the caller."""
+    return Ending(began_at=found[0][-1]) if found else None
+
+
+def _key(found: Sequence[Any], permissions_of: PermissionsOf) -> tuple[Tenant, Actor]:
+    if not found:
         raise Unauthorized("The key is unknown, expired or revoked. Ask for a new one.")
+    row = _Key(*found[0])
     of_role = permissions_of(row.role)
     permissions = of_role if row.scopes is None else of_role & frozenset(row.scopes)
     actor = Actor(
@@ -100,18 +146,15 @@ async def _key(
         member_id=row.member_id,
         team_ids=tuple(row.team_ids),
     )
-    return _tenant(row), actor
+    return _tenant(row.settings), actor
 
 
-async def _staff(
-    session: AsyncSession, caller: Caller, permissions_of: PermissionsOf
+def _staff(
+    caller: Caller, found: Sequence[Any], permissions_of: PermissionsOf
 ) -> tuple[Tenant, Actor]:
-    found = await session.execute(
-        _WITH_SESSION, {"hash": caller.token.hash, "slug": caller.tenant_slug}
-    )
-    row = found.first()
-    if row is None:
+    if not found:
         raise Unauthorized("The session has ended. Sign in again.")
+    row = _Session(*found[0])
     if row.settings is None:
         raise Forbidden(_which_tenant(caller, row))
     actor = Actor(
@@ -125,14 +168,14 @@ async def _staff(
         team_ids=tuple(row.team_ids),
         session_id=row.session_id,
     )
-    return _tenant(row), actor
+    return _tenant(row.settings), actor
 
 
-def _which_tenant(caller: Caller, row: Row[Any]) -> str:
+def _which_tenant(caller: Caller, row: _Session) -> str:
     if caller.tenant_slug is None and row.tenant_count > 1:
         return "You belong to several tenants: name one in the X-Tenant header."
     return "You do not belong to the staff of this tenant."
 
 
-def _tenant(row: Row[Any]) -> Tenant:
-    return msgspec.convert(row.settings, Tenant)
+def _tenant(settings: str) -> Tenant:
+    return msgspec.json.decode(settings, type=Tenant)

@@ -2,12 +2,13 @@
 
 import time
 from contextlib import suppress
+from functools import cache
 from typing import Any, cast
 
-from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from opentelemetry.trace import Span
+from prometheus_client import Counter, Histogram
 
 from crm_saas.kit.draining import Drain
 from crm_saas.kit.telemetry import metrics, tracing
@@ -49,23 +50,34 @@ class Telemetry:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableScopeHeaders.from_message(message)
-                if "idempotency-replayed" in headers:
+                if any(name == b"idempotency-replayed" for name, _ in message["headers"]):
                     metrics.REPLAYS.inc()
                 if self._drain.begun:
                     # Whoever keeps the connection would meet its end with the next request.
-                    headers["connection"] = "close"
+                    headers = [h for h in message["headers"] if h[0] != b"connection"]
+                    message["headers"] = [*headers, (b"connection", b"close")]
             await send(message)
 
-        with metrics.REQUESTS_IN_FLIGHT.track_inprogress():
-            try:
-                await self._app(scope, receive, send_noted)
-            finally:
-                route, method = _route_of(scope), _method_of(scope)
-                metrics.REQUESTS.labels(route, method, str(status)).inc()
-                seconds = time.perf_counter() - started_at
-                metrics.REQUEST_SECONDS.labels(route, method).observe(seconds)
+        metrics.REQUESTS_IN_FLIGHT.inc()
+        try:
+            await self._app(scope, receive, send_noted)
+        finally:
+            metrics.REQUESTS_IN_FLIGHT.dec()
+            route, method = _route_of(scope), _method_of(scope)
+            _answered(route, method, status).inc()
+            _lasted(route, method).observe(time.perf_counter() - started_at)
         return status
+
+
+# Bound to their labels once: there are as many as routes, methods and statuses.
+@cache
+def _answered(route: str, method: str, status: int) -> Counter:
+    return metrics.REQUESTS.labels(route, method, str(status))
+
+
+@cache
+def _lasted(route: str, method: str) -> Histogram:
+    return metrics.REQUEST_SECONDS.labels(route, method)
 
 
 def _describe(span: Span, scope: Scope, method: str, status: int) -> None:

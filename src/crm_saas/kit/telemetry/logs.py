@@ -3,13 +3,19 @@
 import logging
 import sys
 import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
 
+import msgspec
 import structlog
 
 from crm_saas.kit.telemetry import tracing
 from crm_saas.kit.telemetry.failures import log_text
 
 POOL_SECONDS = 30
+_FIELDS = "request_fields"
+_requests = logging.getLogger("crm_saas.requests")
 
 
 def configure_logs(*, production: bool) -> None:
@@ -28,7 +34,9 @@ def configure_logs(*, production: bool) -> None:
         if production
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
-    formatter = structlog.stdlib.ProcessorFormatter(
+    line = json_line if production else None if sys.stderr.isatty() else plain_line
+    formatter = LineFormatter(
+        line,
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
@@ -51,6 +59,56 @@ def configure_logs(*, production: bool) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def log_request(fields: Mapping[str, object]) -> None:
+    """The line of a request, of which there are more than of all others together: what structlog
+    does for one costs half as much as reading a customer."""
+    if _requests.isEnabledFor(logging.INFO):
+        extra = {_FIELDS: {**fields, **tracing.ids()}}
+        _requests.handle(
+            _requests.makeRecord(
+                _requests.name, logging.INFO, "", 0, "request", (), None, extra=extra
+            )
+        )
+
+
+class LineFormatter(structlog.stdlib.ProcessorFormatter):
+    """Structlog's, but for the lines of requests where `line` writes them."""
+
+    def __init__(self, line: Callable[[logging.LogRecord], str] | None, **options: Any) -> None:
+        super().__init__(**options)
+        self._line = line
+
+    def format(self, record: logging.LogRecord) -> str:
+        if self._line is not None and hasattr(record, _FIELDS):
+            return self._line(record)
+        return super().format(record)
+
+
+def json_line(record: logging.LogRecord) -> str:
+    fields = getattr(record, _FIELDS) | {
+        "event": record.msg,
+        "level": "info",
+        "logger": record.name,
+        "timestamp": _timestamp(record),
+    }
+    return msgspec.json.encode(fields, enc_hook=str).decode()
+
+
+def plain_line(record: logging.LogRecord) -> str:
+    fields = sorted(getattr(record, _FIELDS).items())
+    shown = " ".join(f"{name}={_shown(value)}" for name, value in fields)
+    return f"{_timestamp(record)} [info     ] {record.msg:30} [{record.name}] {shown}"
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return repr(value) if isinstance(value, str) and (" " in text or not text) else text
+
+
+def _timestamp(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
 
 
 def without_values(record: logging.LogRecord) -> bool:

@@ -62,6 +62,10 @@ def use(provider: "TracerProvider | None") -> None:
     _tracer = provider.get_tracer("crm_saas") if provider else None
 
 
+def is_on() -> bool:
+    return _tracer is not None
+
+
 def flush() -> None:
     """Sends what has ended; the process is about to."""
     if _provider is not None:
