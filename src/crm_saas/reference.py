@@ -26,6 +26,8 @@ never sees another's rows.
 _CUSTOMERS = Tag("Customers", "Guests, stubs and full profiles, from the till to the archive.")
 
 TAGS = {
+    "custom": Tag("Custom fields", "What a tenant wants to know of its customers besides."),
+    "bulk": Tag("Bulk work", "Edits, assignments and deactivations of many at once."),
     "customers": _CUSTOMERS,
     "onboarding": _CUSTOMERS,
     "otp": Tag("One-time codes", "Proof that a phone is in the customer's hand."),

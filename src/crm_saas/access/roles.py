@@ -15,6 +15,7 @@ PERMISSIONS = {
     "customers:verify": "verify a customer's identity",
     "customers:merge": "merge customers and undo merges",
     "customers:export": "export customers",
+    "fields:manage": "define custom fields",
     "addresses:read": "see addresses",
     "addresses:write": "add, edit and delete addresses",
     "addresses:verify": "verify or reject addresses",

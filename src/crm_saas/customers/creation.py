@@ -7,6 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from crm_saas.custom.models import VALUES
+from crm_saas.custom.values import lay_out_values, patched_values
 from crm_saas.customers.assignment import (
     check_assignment,
     default_assignment,
@@ -106,6 +108,10 @@ async def insert_customer(
     stages = context.tenant.policy("journey_stages", DEFAULT_STAGES)
     columns = {"journey_stage": stages[0]} | default_assignment(context) | new.columns
     await check_assignment(context, columns)
+    if "custom_fields" in columns:
+        columns["custom_fields"] = await patched_values(
+            context, {}, columns["custom_fields"], is_new=True
+        )
     customer = Customer(
         tenant_org_id=context.tenant.id,
         id=new_id(),
@@ -122,7 +128,9 @@ async def insert_customer(
     context.session.add(customer)
     await context.session.flush()
     await context.session.refresh(customer)
-    added = await add_claims(context, customer.id, new.claims)
+    rows = {IDENTIFIERS: await add_claims(context, customer.id, new.claims)}
+    if "custom_fields" in columns:
+        rows[VALUES] = await lay_out(context, customer, before={})
     await record(
         context,
         "customer.created",
@@ -130,7 +138,7 @@ async def insert_customer(
         customer_id=customer.id,
         after={"customerNumber": customer.customer_number, "profileStatus": new.profile_status}
         | new.columns,
-        rows={IDENTIFIERS: added},
+        rows=rows,
     )
     return customer
 
@@ -200,6 +208,10 @@ async def apply_changes(
     claim_phone: bool = False,
 ) -> None:
     """Writes changed columns, moves the claims with them, and records one event."""
+    if "custom_fields" in columns:
+        columns["custom_fields"] = await patched_values(
+            context, customer.custom_fields, columns["custom_fields"]
+        )
     before = {name: getattr(customer, name) for name in columns}
     old, new = changed(before, columns)
     wanted = claims_of(phone=new.get("phone"), email_key=new.get("email_key"))
@@ -215,11 +227,13 @@ async def apply_changes(
     if not new:
         return
     await check_assignment(context, new)
-    rows = await _move_claims(context, customer.id, given_up, wanted)
+    rows = {IDENTIFIERS: await _move_claims(context, customer.id, given_up, wanted)}
     for name, value in new.items():
         setattr(customer, name, value)
     await context.session.flush()
     await context.session.refresh(customer)
+    if "custom_fields" in new:
+        rows[VALUES] = await lay_out(context, customer, before=old["custom_fields"])
     await record(
         context,
         kind,
@@ -227,7 +241,14 @@ async def apply_changes(
         customer_id=customer.id,
         before=old,
         after={name: value for name, value in new.items() if name not in _UNRECORDED},
-        rows={IDENTIFIERS: rows},
+        rows=rows,
+    )
+
+
+async def lay_out(context: Context, customer: Customer, *, before: dict[str, Any]) -> list[UUID]:
+    """The typed values of the custom fields, by which lists are filtered."""
+    return await lay_out_values(
+        context, customer.id, customer.created_at, before=before, after=customer.custom_fields
     )
 
 

@@ -8,12 +8,14 @@ from litestar.response import Stream
 
 from crm_saas.audit.queries import list_events
 from crm_saas.audit.schemas import EventList
+from crm_saas.custom.queries import load_fields
 from crm_saas.customers import editing, export, listing
 from crm_saas.customers.creation import access_to_change
 from crm_saas.customers.errors import (
     CustomerBlocked,
     CustomerNotFound,
     EmailTaken,
+    ListTooSlow,
     PhoneTaken,
 )
 from crm_saas.customers.filters import CustomerFilter, CustomerQuery, SortField
@@ -45,7 +47,12 @@ from crm_saas.kit.queries import read_query
 from crm_saas.otp.errors import OtpBudgetExhausted, OtpRefused
 
 
-@get("/customers", permission="customers:read", query=CustomerQuery, responses=problems())
+@get(
+    "/customers",
+    permission="customers:read",
+    query=CustomerQuery,
+    responses=problems(ListTooSlow),
+)
 async def list_customers(
     context: RequestContext,
     request: Request[Any, Any, Any],
@@ -56,18 +63,24 @@ async def list_customers(
 ) -> CustomerList:
     """A page of customers: by `search`, best hits first, or in the order of `sort`.
 
-    Without either the newest come first. Every filter that is sent must hold.
+    Without either the newest come first. Every filter that is sent must hold. Which filter with
+    which order is fast at any size: docs/lists.md. Others are answered within two seconds, or
+    refused with `list-too-slow`, which names some that are fast; `isFast` says so beforehand.
     """
     wanted = read_query(request, CustomerQuery)
+    if wanted.custom:
+        await load_fields(context)
     page = await listing.list_customers(context, wanted, sort=sort, limit=limit, cursor=cursor)
-    count = await listing.count_customers(context, wanted) if total else None
+    count = await listing.count_customers(context, wanted, sort=sort) if total else None
     return CustomerList(
         items=[
             view_customer(context, c, matched_by=page.matched_by.get(c.id)) for c in page.customers
         ],
         next_cursor=page.next_cursor,
+        is_fast=page.is_fast,
         total=count and count.total,
         total_is_capped=count and count.is_capped,
+        total_is_unknown=count and count.total is None,
     )
 
 
@@ -96,6 +109,8 @@ async def export_customers(
     machine's old encoding.
     """
     wanted = read_query(request, CustomerFilter)
+    if wanted.custom:
+        await load_fields(context)
     chunks: AsyncIterator[bytes] = await export.open_export(context, wanted, file_format, bom=bom)
     return Stream(
         chunks,

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Row
+
 from crm_saas.customers.models import Customer
 from crm_saas.customers.schemas import CustomerView, MergedFrom, Verification
 from crm_saas.kit.context import Context
@@ -13,15 +15,30 @@ from crm_saas.kit.phones import mask_phone
 _SAME = (
     "id", "customer_number", "profile_status", "status", "journey_stage", "lifecycle",
     "customer_type", "display_name", "name", "name2", "first_name", "last_name", "honorific",
-    "date_of_birth", "avatar_url", "locale", "notes", "preferences", "company_name",
+    "date_of_birth", "avatar_url", "locale", "notes", "preferences", "custom_fields",
+    "company_name",
     "company_size", "industry", "customer_since", "assigned_to", "team_id", "expires_at",
     "created_at", "updated_at",
 )  # fmt: skip
 
+_OTHER = (
+    "phone", "email", "annual_revenue_minor", "annual_revenue_currency",
+    "phone_verified_at", "phone_verified_by", "phone_verified_how",
+    "email_verified_at", "email_verified_by", "email_verified_how",
+    "identity_verified_at", "identity_verified_by", "identity_verified_how",
+)  # fmt: skip
+# What a list reads: rows, which cost a fraction of the entities that a verb changes. The two
+# folded ones are what lists are sorted by.
+COLUMNS = [
+    *(getattr(Customer, name) for name in (*_SAME, *_OTHER)),
+    Customer.name_norm,
+    Customer.customer_seq,
+]
+
 
 def view_customer(
     context: Context,
-    customer: Customer,
+    customer: Customer | Row[Any],
     *,
     merged_from: MergedFrom | None = None,
     matched_by: str | None = None,
@@ -41,12 +58,12 @@ def view_customer(
     )
 
 
-def _revenue(customer: Customer) -> Money | None:
+def _revenue(customer: Customer | Row[Any]) -> Money | None:
     minor, currency = customer.annual_revenue_minor, customer.annual_revenue_currency
     return None if minor is None or currency is None else money_of(minor, currency)
 
 
-def _verification(customer: Customer, what: str) -> dict[str, Any]:
+def _verification(customer: Customer | Row[Any], what: str) -> dict[str, Any]:
     at: datetime | None = getattr(customer, f"{what}_verified_at")
     return {
         f"{what}_verified": at is not None,
