@@ -12,6 +12,8 @@ from crm_saas.audit import models as audit_models
 from crm_saas.audit import routes as audit_routes
 from crm_saas.audit import tasks as audit_tasks
 from crm_saas.bulk import models as bulk_models
+from crm_saas.bulk import routes as bulk_routes
+from crm_saas.bulk import tasks as bulk_tasks
 from crm_saas.custom import models as custom_models
 from crm_saas.custom import routes as custom_routes
 from crm_saas.customers import models as customer_models
@@ -71,6 +73,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *otp_routes.ROUTES,
     *custom_routes.ROUTES,
     *customer_routes.ROUTES,
+    *bulk_routes.ROUTES,
     *address_routes.ROUTES,
     *merge_routes.ROUTES,
     *onboarding_routes.ROUTES,
@@ -82,6 +85,7 @@ JOBS: tuple[Job, ...] = (
     *audit_tasks.JOBS,
     *otp_tasks.JOBS,
     *customer_tasks.JOBS,
+    *bulk_tasks.JOBS,
     *merge_tasks.JOBS,
 )
 PERIODIC_JOBS: tuple[PeriodicJob, ...] = (
