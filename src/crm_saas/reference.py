@@ -43,6 +43,9 @@ NAMES = {
     "CustomerView": {"customer_id": "id", "customer_number": "customerNumber"},
     "Found": {"customer_id": "customer/id", "customer_number": "customer/customerNumber"},
     "AddressView": {"customer_id": "customerId", "address_id": "id"},
+    "FieldView": {"field_id": "id"},
+    "SavedViewView": {"view_id": "id"},
+    "BulkView": {"bulk_id": "id"},
     "NewKeyView": {"key_id": "id"},
     "MergeDone": {"merge_id": "id", "customer_id": "customer/id"},
 }

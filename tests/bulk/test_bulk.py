@@ -18,7 +18,7 @@ from factories.tenants import TestTenant, make_tenant
 
 def bulk(api: httpx.Client, verb: str, **body: Any) -> dict[str, Any]:
     answer = api.post("/customers/bulk", json={"verb": verb} | body)
-    assert answer.status_code == 200, answer.text
+    assert answer.status_code == 201, answer.text
     done: dict[str, Any] = answer.json()
     return done
 
@@ -106,7 +106,7 @@ def test_who_may_not_do_it_one_by_one_may_not_do_it_in_bulk(tenant: TestTenant) 
     made = create_stub(tenant.client("manager"))["id"]
     whom = {"customerIds": [made]}
     for role, verb, changes, status in (
-        ("pos", "edit", {"locale": "ar"}, 200),
+        ("pos", "edit", {"locale": "ar"}, 201),
         ("pos", "edit", {"teamId": None}, 403),
         ("pos", "deactivate", None, 403),
         ("pos", "assign", {"teamId": None}, 403),
@@ -121,6 +121,8 @@ def test_who_may_not_do_it_one_by_one_may_not_do_it_in_bulk(tenant: TestTenant) 
             client = tenant.client(role)
         body = {"verb": verb, **whom} | ({"changes": changes} if changes else {})
         assert client.post("/customers/bulk", json=body).status_code == status, (role, verb)
+        tried = client.post("/customers/bulk/dry-run", json=body).status_code
+        assert tried == (403 if status == 403 else 200)
 
 
 def signed_in(tenant: TestTenant, role: str, **options: Any) -> httpx.Client:
@@ -165,16 +167,18 @@ def test_a_team_changes_its_own_customers_alone(tenant: TestTenant) -> None:
     ],
 )
 def test_what_is_no_bulk_work_is_refused(api: httpx.Client, body: Any, field: str) -> None:
-    answer = api.post("/customers/bulk", json=body)
-    assert answer.status_code == 422
-    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    for path in ("/customers/bulk", "/customers/bulk/dry-run"):
+        answer = api.post(path, json=body)
+        assert answer.status_code == 422
+        assert [error["field"] for error in answer.json()["errors"]] == [field]
     assert api.get("/customers/bulk").json()["items"] == []
 
 
 def test_a_dry_run_counts_and_changes_nothing(api: httpx.Client) -> None:
     ids = [create_stub(api)["id"] for _ in range(3)]
-    done = bulk(api, "deactivate", filter={"status": "active"}, dryRun=True)
-    assert (done["id"], done["matched"], done["matchedIsCapped"]) == (None, 3, False)
+    body = {"verb": "deactivate", "filter": {"status": "active"}}
+    counted = api.post("/customers/bulk/dry-run", json=body)
+    assert (counted.status_code, counted.json()) == (200, {"matched": 3, "matchedIsCapped": False})
     assert {read(api, i)["status"] for i in ids} == {"active"}
     assert api.get("/customers/bulk").json()["items"] == []
 

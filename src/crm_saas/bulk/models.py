@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, JSON, BigInteger, CheckConstraint, Uuid
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -32,9 +32,7 @@ class BulkJob(TenantOwned, Stamped, Base):
     changed: Mapped[int] = mapped_column(BigInteger, server_default="0")
     unchanged: Mapped[int] = mapped_column(BigInteger, server_default="0")
     refused: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    refusals: Mapped[list[dict[str, Any]]] = mapped_column(
-        JSON().with_variant(JSONB(), "postgresql"), server_default="[]"
-    )
+    refusals: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default="[]")
     last_id: Mapped[UUID | None]
     actor: Mapped[dict[str, Any]]
     actor_id: Mapped[UUID | None]

@@ -6,7 +6,7 @@ from litestar.params import FromPath, JSONBody
 from crm_saas.bulk import service
 from crm_saas.bulk.errors import BulkOver
 from crm_saas.bulk.models import BulkJob
-from crm_saas.bulk.schemas import BulkList, BulkView, StartBulk
+from crm_saas.bulk.schemas import BulkCount, BulkList, BulkView, StartBulk
 from crm_saas.kit.dependencies import RequestContext
 from crm_saas.kit.errors import NotFound
 from crm_saas.kit.paging import LIMIT_DEFAULT, Cursor, Limit
@@ -18,7 +18,16 @@ _SAME = (
 )  # fmt: skip
 
 
-@post("/customers/bulk", permission="customers:update", status_code=200, responses=problems())
+@post(
+    "/customers/bulk/dry-run", permission="customers:update", status_code=200, responses=problems()
+)
+async def count_bulk(context: RequestContext, data: JSONBody[StartBulk]) -> BulkCount:
+    """Checks all of it, and says how many customers it would be; changes nothing."""
+    counted = await service.count_bulk(context, data)
+    return BulkCount(matched=counted.total, matched_is_capped=counted.is_capped)
+
+
+@post("/customers/bulk", permission="customers:update", responses=problems())
 async def start_bulk(context: RequestContext, data: JSONBody[StartBulk]) -> Response[BulkView]:
     """Edits, assigns or deactivates many customers: up to 200 at once, more by a job.
 
@@ -26,8 +35,8 @@ async def start_bulk(context: RequestContext, data: JSONBody[StartBulk]) -> Resp
     that cannot be changed holds up no other. Ask `GET /customers/bulk/{id}` how far a job got.
     """
     job, is_capped = await service.start_bulk(context, data)
-    view = _view(job, is_capped=is_capped)
-    return Response(view, headers={} if view.id is None else {"Location": _place(job)})
+    place = f"/api/v1/customers/bulk/{job.id}"
+    return Response(_view(job, is_capped=is_capped), status_code=201, headers={"Location": place})
 
 
 @get("/customers/bulk", permission="customers:update", responses=problems())
@@ -55,9 +64,8 @@ async def stop_bulk(context: RequestContext, bulk_id: FromPath[UUID]) -> BulkVie
 
 
 def _view(job: BulkJob, *, is_capped: bool = False) -> BulkView:
-    is_kept = job.created_at is not None
     return BulkView(
-        id=job.id if is_kept else None,
+        id=job.id,
         matched=job.matched,
         matched_is_capped=is_capped,
         created_at=job.created_at,
@@ -65,8 +73,4 @@ def _view(job: BulkJob, *, is_capped: bool = False) -> BulkView:
     )
 
 
-def _place(job: BulkJob) -> str:
-    return f"/api/v1/customers/bulk/{job.id}"
-
-
-ROUTES = [start_bulk, list_bulk, read_bulk, stop_bulk]
+ROUTES = [count_bulk, start_bulk, list_bulk, read_bulk, stop_bulk]

@@ -36,14 +36,13 @@ class BulkChanges(Struct):
 class StartBulk(Struct):
     """Either `customerIds` or `filter` says whom; an empty filter means everybody one sees.
 
-    `edit` and `assign` take `changes`. `dryRun` counts and checks, and changes nothing.
+    `edit` and `assign` take `changes`.
     """
 
     verb: Verb
     customer_ids: Annotated[list[UUID], Meta(min_length=1, max_length=IDS_MAX)] | UnsetType = UNSET
     filter: CustomerFilter | UnsetType = UNSET
     changes: BulkChanges | UnsetType = UNSET
-    dry_run: bool = False
 
 
 class Refusal(Struct):
@@ -59,10 +58,10 @@ class BulkView(Struct):
     """`matched` is how many were meant at the start; `matchedIsCapped` that there are more.
 
     While it is `waiting` or `running`, `changed`, `unchanged` and `refused` say how far it got.
-    `refusals` has the first thousand. Nothing of a dry run is kept: it has no `id`.
+    `refusals` has the first thousand.
     """
 
-    id: UUID | None
+    id: UUID
     verb: Verb
     status: BulkStatus
     reason: str | None
@@ -73,8 +72,15 @@ class BulkView(Struct):
     refused: int
     refusals: list[Refusal]
     changes: dict[str, Any]
-    created_at: datetime | None
+    created_at: datetime
     finished_at: datetime | None
+
+
+class BulkCount(Struct):
+    """How many customers are meant; `matched` is null where counting would take too long."""
+
+    matched: int | None
+    matched_is_capped: bool
 
 
 class BulkList(Struct):

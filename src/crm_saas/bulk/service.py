@@ -32,6 +32,13 @@ AT_ONCE_MAX = 200
 _ASSIGNS = frozenset({"assigned_to", "team_id"})
 
 
+async def count_bulk(context: Context, sent: StartBulk) -> listing.Count:
+    """Checks what `start_bulk` would, counts, and changes nothing."""
+    context.actor.require(NEEDED[sent.verb])
+    await _read(context, sent)
+    return await _count(context, sent)
+
+
 async def start_bulk(context: Context, sent: StartBulk) -> tuple[BulkJob, bool]:
     """The work, done where it is small, and whether there are more than it counted.
 
@@ -41,8 +48,6 @@ async def start_bulk(context: Context, sent: StartBulk) -> tuple[BulkJob, bool]:
     columns = await _read(context, sent)
     matched, is_capped = await _count(context, sent)
     job = _new_job(context, sent, columns, matched)
-    if sent.dry_run:
-        return job, is_capped
     context.session.add(job)
     await context.session.flush()
     await context.session.refresh(job)
@@ -94,12 +99,11 @@ def _misfits(verb: str, given: set[str]) -> list[FieldError]:
     return []
 
 
-async def _count(context: Context, sent: StartBulk) -> tuple[int | None, bool]:
+async def _count(context: Context, sent: StartBulk) -> listing.Count:
     if sent.customer_ids is not UNSET:
-        return len(set(sent.customer_ids)), False
+        return listing.Count(len(set(sent.customer_ids)), is_capped=False)
     query = CustomerQuery(**structs.asdict(sent.filter))  # type: ignore[arg-type]
-    counted = await listing.count_customers(context, query, sort=None)
-    return counted.total, counted.is_capped
+    return await listing.count_customers(context, query, sort=None)
 
 
 def _new_job(

@@ -10,7 +10,6 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     CheckConstraint,
     Double,
@@ -42,7 +41,7 @@ class CustomField(TenantOwned, Stamped, Base):
     label: Mapped[str]
     label2: Mapped[str | None]
     kind: Mapped[str]
-    options: Mapped[list[str]] = mapped_column(JSON().with_variant(JSONB(), "postgresql"))
+    options: Mapped[list[str]] = mapped_column(JSONB)
     required: Mapped[bool]
     filterable: Mapped[bool]
     archived_at: Mapped[datetime | None]

@@ -48,7 +48,7 @@ async def create_field(context: Context, sent: CreateField) -> CustomField:
     await context.session.flush()
     await context.session.refresh(field)
     facts = {name: getattr(field, name) for name in ("key", "kind", "filterable", *_CHANGEABLE)}
-    await record(context, "custom_field.created", subject=(FIELDS, field.id), after=facts)
+    await record(context, "field.created", subject=(FIELDS, field.id), after=facts)
     return field
 
 
@@ -66,9 +66,7 @@ async def change_field(
         setattr(field, name, value)
     await context.session.flush()
     await context.session.refresh(field)
-    await record(
-        context, "custom_field.changed", subject=(FIELDS, field.id), before=before, after=after
-    )
+    await record(context, "field.changed", subject=(FIELDS, field.id), before=before, after=after)
     return field
 
 

@@ -37,6 +37,10 @@ class ListTooSlow(Problem):
         )
 
 
+class TooManyViews(Conflict):
+    type, title = "too-many-views", "There are as many saved views as one may have"
+
+
 class PhoneNotVerified(Problem):
     status, type, title = 422, "phone-not-verified", "A full profile needs a verified phone"
 

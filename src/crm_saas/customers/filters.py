@@ -27,13 +27,15 @@ from crm_saas.kit.context import Context
 from crm_saas.kit.errors import FieldError, InvalidInput
 from crm_saas.kit.money import Amount, Currency
 from crm_saas.kit.problems import invalid_input
+from crm_saas.kit.texts import READABLE
 
-Word = Annotated[str, Meta(min_length=1, max_length=254)]
+Word = Annotated[str, Meta(min_length=1, max_length=254, pattern=READABLE)]
 Search = Annotated[str, Meta(max_length=200)]
 Statuses = Annotated[
     str,
     Meta(
         max_length=100,
+        pattern=READABLE,
         description="One of active, inactive, blocked, merged, erased, or several with commas.",
         examples=["active,blocked"],
     ),
@@ -42,6 +44,7 @@ ProfileStatuses = Annotated[
     str,
     Meta(
         max_length=100,
+        pattern=READABLE,
         description="One of guest, stub, full, or several with commas.",
         examples=["stub,full"],
     ),
@@ -50,13 +53,15 @@ Moment = Annotated[
     str,
     Meta(
         max_length=40,
+        pattern=READABLE,
         description="RFC 3339, or a date, which is its midnight in UTC.",
         examples=["2026-11-20", "2026-11-20T08:00:00+04:00"],
     ),
 ]
 
 
-Custom = Annotated[dict[str, Annotated[str, Meta(max_length=500)]], Meta(max_length=10)]
+CustomText = Annotated[str, Meta(max_length=500, pattern=READABLE)]
+Custom = Annotated[dict[str, CustomText], Meta(max_length=10)]
 
 
 class CustomerFilter(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
@@ -89,9 +94,9 @@ class CustomerFilter(msgspec.Struct, rename="camel", forbid_unknown_fields=True,
     company_name: Word | None = None
     company_size: CompanySize | None = None
     industry: Word | None = None
-    avatar_url: Annotated[str, Meta(max_length=500)] | None = None
+    avatar_url: Annotated[str, Meta(max_length=500, pattern=READABLE)] | None = None
     notes: Word | None = None
-    preferences: Annotated[str, Meta(max_length=2000)] | None = None
+    preferences: Annotated[str, Meta(max_length=2000, pattern=READABLE)] | None = None
     annual_revenue_from: Amount | None = None
     annual_revenue_before: Amount | None = None
     annual_revenue_currency: Currency | None = None

@@ -28,6 +28,7 @@ from crm_saas.customers.queries import (
     former_customers,
     is_number,
 )
+from crm_saas.customers.saved_views import apply_view
 from crm_saas.customers.schemas import (
     BlockCustomer,
     CustomerList,
@@ -39,7 +40,7 @@ from crm_saas.customers.schemas import (
 )
 from crm_saas.customers.views import view_customer
 from crm_saas.kit.dependencies import RequestContext
-from crm_saas.kit.errors import PreconditionFailed
+from crm_saas.kit.errors import NotFound, PreconditionFailed
 from crm_saas.kit.etags import IfMatch, etag_of, require_match
 from crm_saas.kit.paging import LIMIT_DEFAULT, Cursor, Limit
 from crm_saas.kit.problems import problems
@@ -51,12 +52,13 @@ from crm_saas.otp.errors import OtpBudgetExhausted, OtpRefused
     "/customers",
     permission="customers:read",
     query=CustomerQuery,
-    responses=problems(ListTooSlow),
+    responses=problems(NotFound, ListTooSlow),
 )
 async def list_customers(
     context: RequestContext,
     request: Request[Any, Any, Any],
     sort: FromQuery[SortField | None] = None,
+    view: FromQuery[UUID | None] = None,
     limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = None,
     total: FromQuery[bool] = False,
@@ -66,12 +68,12 @@ async def list_customers(
     Without either the newest come first. Every filter that is sent must hold. Which filter with
     which order is fast at any size: docs/lists.md. Others are answered within two seconds, or
     refused with `list-too-slow`, which names some that are fast; `isFast` says so beforehand.
+    `view` is a saved one; what is sent along with it wins.
     """
     wanted = read_query(request, CustomerQuery)
-    if wanted.custom:
-        await load_fields(context)
-    page = await listing.list_customers(context, wanted, sort=sort, limit=limit, cursor=cursor)
-    count = await listing.count_customers(context, wanted, sort=sort) if total else None
+    wanted, order = await apply_view(context, wanted, sort, view)
+    page = await listing.list_customers(context, wanted, sort=order, limit=limit, cursor=cursor)
+    count = await listing.count_customers(context, wanted, sort=order) if total else None
     return CustomerList(
         items=[
             view_customer(context, c, matched_by=page.matched_by.get(c.id)) for c in page.customers
