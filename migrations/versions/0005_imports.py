@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 from crm_saas.kit.migrating import protect
 
 revision = "0005"
-down_revision = "0007"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

@@ -2,8 +2,9 @@
 -- Idempotency-Key: one call, so that the tenant's counter is locked no longer than this takes and
 -- the commit that comes in the same message.
 --
--- `claims` are rows of org_customer_identifiers in the order of `locks`; `customer`, `event` and
--- `answer` are rows of their tables. The number is known here alone: `content`, the canonical text
+-- `claims` are rows of org_customer_identifiers in the order of `locks`, `typed` of
+-- org_custom_values with texts not folded yet; `customer`, `event` and `answer` are rows of their
+-- tables. The number is known here alone: `content`, the canonical text
 -- of [before, after] that the record commits to, has `unnumbered` in its place, and so has the
 -- sealed answer. No character of a number is written otherwise in JSON.
 --
@@ -17,6 +18,7 @@ create or replace function create_customer(
     content text,
     unnumbered text,
     compare boolean,
+    typed jsonb,
     answer jsonb
 ) returns table (
     number text,
@@ -33,6 +35,7 @@ as $$
 #variable_conflict use_column
 declare
     claim org_customer_identifiers%rowtype;
+    value org_custom_values%rowtype;
     c constant org_customers_mst%rowtype := jsonb_populate_record(null::org_customers_mst, customer);
     e constant org_events%rowtype := jsonb_populate_record(null::org_events, event);
     a constant org_idempotency_keys%rowtype := jsonb_populate_record(
@@ -55,16 +58,16 @@ begin
     insert into org_customers_mst (
         tenant_org_id, id, customer_number, customer_seq, profile_status, status, journey_stage,
         lifecycle, customer_type, name, name2, first_name, last_name, display_name, honorific,
-        date_of_birth, avatar_url, locale, notes, preferences, company_name, company_size,
-        industry, annual_revenue_minor, annual_revenue_currency, phone, phone_verified_at,
-        phone_verified_by, phone_verified_how, email, email_key, external_id, assigned_to, team_id,
+        date_of_birth, avatar_url, locale, notes, preferences, custom_fields, company_name,
+        company_size, industry, annual_revenue_minor, annual_revenue_currency, phone,
+        phone_verified_at, phone_verified_by, phone_verified_how, email, email_key, external_id, assigned_to, team_id,
         person_id, expires_at
     )
     values (
         tenant, c.id, taken.number, taken.sequence, c.profile_status, c.status, c.journey_stage,
         c.lifecycle, c.customer_type, c.name, c.name2, c.first_name, c.last_name, c.display_name,
         c.honorific, c.date_of_birth, c.avatar_url, c.locale, c.notes, c.preferences,
-        c.company_name, c.company_size, c.industry, c.annual_revenue_minor,
+        c.custom_fields, c.company_name, c.company_size, c.industry, c.annual_revenue_minor,
         c.annual_revenue_currency, c.phone, c.phone_verified_at, c.phone_verified_by,
         c.phone_verified_how, c.email, c.email_key, c.external_id, c.assigned_to,
         c.team_id, c.person_id, c.expires_at
@@ -73,6 +76,18 @@ begin
     loop
         insert into org_customer_identifiers (tenant_org_id, id, kind, value, customer_id)
         values (tenant, claim.id, claim.kind, claim.value, c.id);
+    end loop;
+    -- A loop is cheaper than a join where there is nothing, as there is for most.
+    for value in select * from jsonb_populate_recordset(null::org_custom_values, typed)
+    loop
+        insert into org_custom_values (
+            tenant_org_id, id, customer_id, field_id, text_value, number_value, date_value,
+            customer_created_at
+        )
+        values (
+            tenant, value.id, c.id, value.field_id, left(fold_text(value.text_value), 500),
+            value.number_value, value.date_value, now()
+        );
     end loop;
     if compare then
         insert into org_customers_to_compare (tenant_org_id, id) values (tenant, c.id);

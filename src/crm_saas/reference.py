@@ -26,6 +26,8 @@ never sees another's rows.
 _CUSTOMERS = Tag("Customers", "Guests, stubs and full profiles, from the till to the archive.")
 
 TAGS = {
+    "custom": Tag("Custom fields", "What a tenant wants to know of its customers besides."),
+    "bulk": Tag("Bulk work", "Edits, assignments and deactivations of many at once."),
     "customers": _CUSTOMERS,
     "onboarding": _CUSTOMERS,
     "otp": Tag("One-time codes", "Proof that a phone is in the customer's hand."),
@@ -42,6 +44,9 @@ NAMES = {
     "CustomerView": {"customer_id": "id", "customer_number": "customerNumber"},
     "Found": {"customer_id": "customer/id", "customer_number": "customer/customerNumber"},
     "AddressView": {"customer_id": "customerId", "address_id": "id"},
+    "FieldView": {"field_id": "id"},
+    "SavedViewView": {"view_id": "id"},
+    "BulkView": {"bulk_id": "id"},
     "NewKeyView": {"key_id": "id"},
     "ExportView": {"export_id": "id"},
     "MergeDone": {"merge_id": "id", "customer_id": "customer/id"},

@@ -11,7 +11,12 @@ from crm_saas.addresses import routes as address_routes
 from crm_saas.audit import models as audit_models
 from crm_saas.audit import routes as audit_routes
 from crm_saas.audit import tasks as audit_tasks
-from crm_saas.customers import comparing
+from crm_saas.bulk import models as bulk_models
+from crm_saas.bulk import routes as bulk_routes
+from crm_saas.bulk import tasks as bulk_tasks
+from crm_saas.custom import models as custom_models
+from crm_saas.custom import routes as custom_routes
+from crm_saas.customers import comparing, saved_view_routes, saved_views
 from crm_saas.customers import models as customer_models
 from crm_saas.customers import routes as customer_routes
 from crm_saas.customers import tasks as customer_tasks
@@ -29,7 +34,7 @@ from crm_saas.merges import models as merge_models
 from crm_saas.merges import moves
 from crm_saas.merges import routes as merge_routes
 from crm_saas.merges import tasks as merge_tasks
-from crm_saas.merges.moves import Claims, Moves, Reference, Stays
+from crm_saas.merges.moves import Claims, Follows, Moves, Reference, Stays
 from crm_saas.onboarding import routes as onboarding_routes
 from crm_saas.otp import keys as otp_keys
 from crm_saas.otp import models as otp_models
@@ -60,8 +65,11 @@ MODELS = (
     audit_models,
     idempotency,
     otp_models,
+    custom_models,
     customer_models,
     comparing,
+    saved_views,
+    bulk_models,
     address_models,
     merge_models,
     import_models,
@@ -73,7 +81,10 @@ ROUTES: list[ControllerRouterHandler] = [
     *access_routes.ROUTES,
     *audit_routes.ROUTES,
     *otp_routes.ROUTES,
+    *custom_routes.ROUTES,
     *customer_routes.ROUTES,
+    *saved_view_routes.ROUTES,
+    *bulk_routes.ROUTES,
     *address_routes.ROUTES,
     *merge_routes.ROUTES,
     *onboarding_routes.ROUTES,
@@ -87,6 +98,7 @@ JOBS: tuple[Job, ...] = (
     *audit_tasks.JOBS,
     *otp_tasks.JOBS,
     *customer_tasks.JOBS,
+    *bulk_tasks.JOBS,
     *merge_tasks.JOBS,
     *import_tasks.JOBS,
     *export_tasks.JOBS,
@@ -122,6 +134,7 @@ MERGE_MOVES: tuple[Reference, ...] = (
     Claims(customer_models.Identifier.customer_id),
     Moves(address_models.Address.customer_id, at_most_one=address_models.Address.is_default),
     Moves(customer_models.Customer.merged_into),
+    Follows(custom_models.CustomValue.customer_id, why="merges/service.py, lay_out_pair"),
     Stays(merge_models.Merge.source_id, why="says what happened"),
     Stays(merge_models.Merge.target_id, why="says what happened"),
     Stays(merge_models.Duplicate.customer_a, why="is hidden while one of the two is merged"),

@@ -4,10 +4,12 @@ import itertools
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import uuid4
 
 import httpx
 
+from crm_saas.bulk.service import AT_ONCE_MAX
 from crm_saas.onboarding.schemas import BATCH_ROWS_MAX
 from factories.addresses import add_address
 from factories.canaries import plant, plant_everywhere
@@ -32,6 +34,10 @@ def new_mobile() -> str:
 
 def fresh_word() -> str:
     return f"probe-{secrets.token_hex(6)}"
+
+
+def fresh_key() -> str:
+    return f"probe{secrets.token_hex(6)}"
 
 
 def fresh_email() -> str:
@@ -118,12 +124,23 @@ class Belongings:
             ),
             "suggestion": self._suggestion,
             "export": self._export,
+            "field": lambda: self._post(
+                "/custom-fields", {"key": fresh_key(), "label": "A field", "kind": "text"}
+            ),
+            "view": lambda: self._post("/views", {"name": fresh_word()}),
+            "bulk": self._bulk,
         }
         assert kind in makers, f"Say here how a {kind} is made."
         return makers[kind]()
 
     def _customer(self) -> str:
         return str(create_stub(self.client, name=f"{self.mark} {fresh_word()}")["id"])
+
+    def _bulk(self) -> str:
+        """Too many for one request, so that it waits."""
+        ids = [str(uuid4()) for _ in range(AT_ONCE_MAX + 1)]
+        body = {"verb": "deactivate", "customerIds": ids}
+        return self._post("/customers/bulk", body)
 
     def _session(self) -> str:
         sessions = self.signed_in().get("/auth/sessions").json()["items"]
@@ -140,7 +157,7 @@ class Belongings:
                 self.client.post(f"/exports/{unfinished['id']}/cancel")
         return self._post("/exports", {"format": "csv"})
 
-    def _post(self, path: str, body: dict[str, str]) -> str:
+    def _post(self, path: str, body: dict[str, Any]) -> str:
         answer = self.client.post(path, json=body)
         assert answer.status_code in {200, 201, 202}, answer.text
         found = answer.json()
@@ -154,7 +171,7 @@ class Belongings:
         thing = self.new()
         for kind in (
             "customer", "other_customer", "guest", "number", "address",
-            "member", "suggestion", "session", "key", "team", "export",
+            "member", "suggestion", "session", "key", "team", "export", "field", "view", "bulk",
         ):  # fmt: skip
             self.kept[kind] = thing(kind)
         contacts = [(new_mobile(), fresh_email()) for _ in range(CONTACTS_MAX)]

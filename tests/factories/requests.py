@@ -17,6 +17,9 @@ METHODS = ("get", "post", "put", "patch", "delete")
 KINDS = {
     r"address_?id": "address",
     r"key_?id": "key",
+    r"field_?id": "field",
+    r"view(_?id)?": "view",
+    r"bulk_?id": "bulk",
     r"session_?id": "session",
     r"team_?id": "team",
     r"member_?id|assigned_?to|actor_?id": "member",
@@ -173,6 +176,11 @@ class _Maker:
             else:
                 return schema
 
+    def _slots(self, name: str, value: Any) -> list[Slot] | None:
+        """A list of ids, such as `customerIds`, of one thing."""
+        slot = self.slot(name.removesuffix("s"), {}) if isinstance(value, list) else None
+        return [slot] if slot else None
+
     def _opened(self, example: Any, schema: Json) -> Any:
         schema = self.resolved(schema)
         if isinstance(example, list):
@@ -185,7 +193,8 @@ class _Maker:
             if name in {"name", "idempotencyKey"}:
                 opened[name] = FRESH
             else:
-                opened[name] = self.slot(name, described) or self._opened(value, described)
+                opened[name] = self._slots(name, value) or self.slot(name, described)
+                opened[name] = opened[name] or self._opened(value, described)
         return opened
 
 

@@ -1,8 +1,11 @@
 """A customer's way in: create, and upgrade from guest to stub to full (SPEC 2.1)."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from crm_saas.custom.models import VALUES
+from crm_saas.custom.values import lay_out_values, patched_values, rows_of_new
 from crm_saas.customers.assignment import check_assignment, require_assigning
 from crm_saas.customers.errors import ProfileNeverGoesBack, ProfileReached
 from crm_saas.customers.fields import compose_names, read_fields, renamed
@@ -130,7 +133,12 @@ async def create_customer_last(
 async def _checked_insertion(
     context: Context, new: NewCustomer, verified: VerifiedPhone | None
 ) -> Insertion:
-    insertion = insertion_of(context, new, verified)
+    typed: list[dict[str, Any]] = []
+    if (sent := new.columns.get("custom_fields")) is not None:
+        values = await patched_values(context, {}, sent, is_new=True)
+        new = replace(new, columns=new.columns | {"custom_fields": values})
+        typed = await rows_of_new(context, values)
+    insertion = insertion_of(context, new, verified, typed)
     await check_assignment(context, insertion.columns)
     return insertion
 
@@ -198,6 +206,10 @@ async def apply_changes(
     claim_phone: bool = False,
 ) -> None:
     """Writes changed columns, moves the claims with them, and records one event."""
+    if "custom_fields" in columns:
+        columns["custom_fields"] = await patched_values(
+            context, customer.custom_fields, columns["custom_fields"]
+        )
     before = {name: getattr(customer, name) for name in columns}
     old, new = changed(before, columns)
     wanted = claims_of(new)
@@ -213,11 +225,13 @@ async def apply_changes(
     if not new:
         return
     await check_assignment(context, new)
-    rows = await _move_claims(context, customer.id, given_up, wanted)
+    rows = {IDENTIFIERS: await _move_claims(context, customer.id, given_up, wanted)}
     for name, value in new.items():
         setattr(customer, name, value)
     await context.session.flush()
     await context.session.refresh(customer)
+    if "custom_fields" in new:
+        rows[VALUES] = await lay_out(context, customer, before=old["custom_fields"])
     await record(
         context,
         kind,
@@ -225,7 +239,14 @@ async def apply_changes(
         customer_id=customer.id,
         before=old,
         after={name: value for name, value in new.items() if name not in _UNRECORDED},
-        rows={IDENTIFIERS: rows},
+        rows=rows,
+    )
+
+
+async def lay_out(context: Context, customer: Customer, *, before: dict[str, Any]) -> list[UUID]:
+    """The typed values of the custom fields, by which lists are filtered."""
+    return await lay_out_values(
+        context, customer.id, customer.created_at, before=before, after=customer.custom_fields
     )
 
 

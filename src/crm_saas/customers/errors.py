@@ -29,6 +29,22 @@ class CustomerBlocked(Conflict):
     type, title = "customer-blocked", "The customer is blocked"
 
 
+class ListTooSlow(Problem):
+    status, type, title = 422, "list-too-slow", "This filter and order take too long"
+
+    def __init__(self, asked: list[str], fast: list[str]) -> None:
+        filters = ", ".join(asked) or "no filter"
+        super().__init__(
+            f"No index serves {filters} in this order, and there are many customers. Add a phone, "
+            f"an e-mail or a customer number, or ask for one of these: {'; '.join(fast)}.",
+            fast=fast,
+        )
+
+
+class TooManyViews(Conflict):
+    type, title = "too-many-views", "There are as many saved views as one may have"
+
+
 class PhoneNotVerified(Problem):
     status, type, title = 422, "phone-not-verified", "A full profile needs a verified phone"
 

@@ -14,7 +14,7 @@ from crm_saas.kit.errors import FieldError
 from crm_saas.kit.money import Money, minor_units
 from crm_saas.kit.phones import parse_phone
 from crm_saas.kit.problems import invalid_input
-from crm_saas.kit.schemas import provided
+from crm_saas.kit.schemas import Struct, provided
 from crm_saas.kit.texts import tidy_line
 
 DEFAULT_STAGES = ("prospect", "lead", "waiting", "reserved", "owner")
@@ -22,7 +22,7 @@ _NAMES = ("name", "name2", "first_name", "last_name", "display_name", "company_n
 _NAMED_BY = ("name", "name2", "first_name", "last_name", "company_name")
 
 
-def read_fields(tenant: Tenant, sent: CustomerFields) -> dict[str, Any]:
+def read_fields(tenant: Tenant, sent: Struct) -> dict[str, Any]:
     """Column values for what was sent. Raises InvalidInput with one entry a field."""
     columns: dict[str, Any] = {}
     errors: list[FieldError] = []

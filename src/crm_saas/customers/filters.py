@@ -1,34 +1,41 @@
 """The filters of the list and the export: one declared table, refused when misspelt."""
 
-from datetime import UTC, date, datetime, time
+from datetime import date
 from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import func, select
+from sqlalchemy import func, literal_column
 from sqlalchemy.sql.elements import ColumnElement
 
 from crm_saas.customers.fields import read_name
-from crm_saas.customers.models import Customer, Identifier
-from crm_saas.customers.preferences import check_numbers
+from crm_saas.customers.filter_values import (
+    custom_condition,
+    held_by,
+    is_word,
+    read_moment,
+    read_preferences,
+    read_several,
+    revenue_condition,
+)
+from crm_saas.customers.folding import fold_text
+from crm_saas.customers.models import LIVING, Customer
 from crm_saas.customers.queries import is_number
 from crm_saas.customers.schemas import CompanySize, CustomerType, Lifecycle, ProfileStatus, Status
 from crm_saas.kit.context import Context
-from crm_saas.kit.emails import InvalidEmail, email_key, parse_email
 from crm_saas.kit.errors import FieldError, InvalidInput
-from crm_saas.kit.money import Amount, Currency, Money, minor_units
-from crm_saas.kit.phones import InvalidPhone, parse_phone
+from crm_saas.kit.money import Amount, Currency
 from crm_saas.kit.problems import invalid_input
-from crm_saas.kit.queries import with_zone
-from crm_saas.kit.texts import tidy_line
+from crm_saas.kit.texts import READABLE
 
-Word = Annotated[str, Meta(min_length=1, max_length=254)]
+Word = Annotated[str, Meta(min_length=1, max_length=254, pattern=READABLE)]
 Search = Annotated[str, Meta(max_length=200)]
 Statuses = Annotated[
     str,
     Meta(
         max_length=100,
+        pattern=READABLE,
         description="One of active, inactive, blocked, merged, erased, or several with commas.",
         examples=["active,blocked"],
     ),
@@ -37,6 +44,7 @@ ProfileStatuses = Annotated[
     str,
     Meta(
         max_length=100,
+        pattern=READABLE,
         description="One of guest, stub, full, or several with commas.",
         examples=["stub,full"],
     ),
@@ -45,10 +53,15 @@ Moment = Annotated[
     str,
     Meta(
         max_length=40,
+        pattern=READABLE,
         description="RFC 3339, or a date, which is its midnight in UTC.",
         examples=["2026-11-20", "2026-11-20T08:00:00+04:00"],
     ),
 ]
+
+
+CustomText = Annotated[str, Meta(max_length=500, pattern=READABLE)]
+Custom = Annotated[dict[str, CustomText], Meta(max_length=10)]
 
 
 class CustomerFilter(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
@@ -59,7 +72,9 @@ class CustomerFilter(msgspec.Struct, rename="camel", forbid_unknown_fields=True,
     commas; merged and erased customers are left out unless `status` or `customerNumber` asks for
     them. `…From` includes, `…Before` excludes. `notes` is a piece of them, in any spelling;
     `preferences` a JSON object that theirs contain. Revenues compare within
-    `annualRevenueCurrency`, which is the tenant's unless sent.
+    `annualRevenueCurrency`, which is the tenant's unless sent. A custom field is compared by
+    `custom.<key>`, a number or a date within a range by `custom.<key>.from` and
+    `custom.<key>.before`.
     """
 
     profile_status: ProfileStatuses | None = None
@@ -81,9 +96,9 @@ class CustomerFilter(msgspec.Struct, rename="camel", forbid_unknown_fields=True,
     company_name: Word | None = None
     company_size: CompanySize | None = None
     industry: Word | None = None
-    avatar_url: Annotated[str, Meta(max_length=500)] | None = None
+    avatar_url: Annotated[str, Meta(max_length=500, pattern=READABLE)] | None = None
     notes: Word | None = None
-    preferences: Annotated[str, Meta(max_length=2000)] | None = None
+    preferences: Annotated[str, Meta(max_length=2000, pattern=READABLE)] | None = None
     annual_revenue_from: Amount | None = None
     annual_revenue_before: Amount | None = None
     annual_revenue_currency: Currency | None = None
@@ -107,11 +122,12 @@ class CustomerFilter(msgspec.Struct, rename="camel", forbid_unknown_fields=True,
     created_before: Moment | None = None
     updated_from: Moment | None = None
     updated_before: Moment | None = None
+    custom: Custom | None = None
 
     def __post_init__(self) -> None:
-        for name, known in _SEVERAL.items():
+        for name, known in SEVERAL.items():
             if (value := getattr(self, name)) is not None:
-                _several(value, known)
+                read_several(value, known)
 
     def asked(self) -> dict[str, Any]:
         """What was set, for the cursor's signature and the audit record."""
@@ -128,15 +144,16 @@ class CustomerQuery(CustomerFilter, kw_only=True):
     search: Search | None = None
 
 
-_SHOWN = dict(
+SHOWN = dict(
     zip(CustomerFilter.__struct_fields__, CustomerFilter.__struct_encode_fields__, strict=True)
 )
+_WORDS = ("lifecycle", "customer_type", "company_size")
 _EQUAL = (
-    "journey_stage", "lifecycle", "customer_type", "honorific", "locale", "company_size",
-    "industry", "date_of_birth", "assigned_to", "team_id", "avatar_url",
+    "journey_stage", "honorific", "locale", "industry", "date_of_birth", "assigned_to", "team_id",
+    "avatar_url",
 )  # fmt: skip
-_NAMES = ("name", "name2", "first_name", "last_name", "display_name", "company_name")
-_SEVERAL: dict[str, tuple[str, ...]] = {
+_NAMES = ("first_name", "last_name", "display_name", "company_name")
+SEVERAL: dict[str, tuple[str, ...]] = {
     "status": get_args(Status),
     "profile_status": get_args(ProfileStatus),
 }
@@ -156,118 +173,69 @@ _MOMENTS = _VERIFIED | {
 def conditions(context: Context, wanted: CustomerFilter) -> list[ColumnElement[bool]]:
     """The tenant, and what was asked; merged and erased customers only when asked for.
 
-    Raises InvalidInput with one entry a filter.
+    Whoever takes `custom` calls `load_fields` (custom/queries.py) before. Raises InvalidInput with
+    one entry a filter.
     """
     asked = wanted.asked()
     held: list[ColumnElement[bool]] = [Customer.tenant_org_id == context.tenant.id]
     errors: list[FieldError] = []
     if "status" not in asked and "customer_number" not in asked:
-        held.append(Customer.status.in_(("active", "inactive", "blocked")))
+        held.append(literal_column(f"org_customers_mst.{LIVING}"))
     for name, value in asked.items():
-        if name not in _SHOWN:
+        if name not in SHOWN:
             continue
         try:
-            held.append(_condition(context, wanted, name, value))
+            held += _conditions(context, wanted, name, value)
         except InvalidInput as error:
             errors += error.fields
         except ValueError as error:
-            errors.append(FieldError(_SHOWN[name], str(error)))
+            errors.append(FieldError(SHOWN[name], str(error)))
     if errors:
         raise invalid_input(errors)
     return held
+
+
+def _conditions(
+    context: Context, wanted: CustomerFilter, name: str, value: Any
+) -> list[ColumnElement[bool]]:
+    """Raises InvalidInput and ValueError."""
+    if name == "custom":
+        return [custom_condition(context, key, text) for key, text in value.items()]
+    if name in {"name", "name2"}:
+        # The folded column has the index; every name that is the same folds alike.
+        folded = getattr(Customer, f"{name}_norm") == fold_text(read_name(value))
+        return [folded, getattr(Customer, name) == read_name(value)]
+    if name in _EQUAL:
+        return [getattr(Customer, name) == value]
+    return [_condition(context, wanted, name, value)]
 
 
 def _condition(
     context: Context, wanted: CustomerFilter, name: str, value: Any
 ) -> ColumnElement[bool]:
     """Raises InvalidInput and ValueError."""
-    if name in _EQUAL:
-        return getattr(Customer, name) == value  # type: ignore[no-any-return]
+    if name in _WORDS:
+        return is_word(getattr(Customer, name), [value])
     if name in _NAMES:
         return getattr(Customer, name) == read_name(value)  # type: ignore[no-any-return]
-    if name in _SEVERAL:
-        return getattr(Customer, name).in_(_several(value, _SEVERAL[name]))  # type: ignore[no-any-return]
+    if name in SEVERAL:
+        return is_word(getattr(Customer, name), read_several(value, SEVERAL[name]))
     if name in _VERIFIED:
         return _VERIFIED[name].is_not(None) if value else _VERIFIED[name].is_(None)
     stem, _, side = name.rpartition("_")
     if stem in _MOMENTS:
-        at = _moment(_SHOWN[name], value)
+        at = read_moment(SHOWN[name], value)
         return _MOMENTS[stem] >= at if side == "from" else _MOMENTS[stem] < at
     if name == "notes":
         return func.strpos(func.fold_text(Customer.notes), func.fold_text(value)) > 0
     if name == "preferences":
-        return Customer.preferences.contains(_preferences(value))
+        return Customer.preferences.contains(read_preferences(value))
     if name == "customer_number":
         return is_number(value)
     if name.startswith("annual_revenue"):
-        return _revenue(wanted.annual_revenue_currency or context.tenant.currency, name, value)
-    return _held_by(context, name, value)
-
-
-def _preferences(text: str) -> dict[str, Any]:
-    try:
-        wanted = msgspec.json.decode(text, type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise ValueError('must be a JSON object, such as {"scent": "oud"}') from error
-    check_numbers(wanted)
-    return wanted
-
-
-def _several(text: str, known: tuple[str, ...]) -> list[str]:
-    values = [part.strip() for part in text.split(",")]
-    if not set(values) <= set(known):
-        raise ValueError(f"must be one of {', '.join(known)}, or several with commas")
-    return values
-
-
-def _moment(name: str, text: str) -> datetime:
-    for kind in (date, datetime):
-        try:
-            value = msgspec.convert(text, kind)
-        except msgspec.ValidationError:
-            continue
-        if isinstance(value, datetime):
-            return with_zone(name, value)
-        return datetime.combine(value, time.min, UTC)
-    raise ValueError("must be a time such as 2026-11-20T08:00:00Z, or a date such as 2026-11-20")
-
-
-def _revenue(currency: str, name: str, value: str) -> ColumnElement[bool]:
-    in_currency = Customer.annual_revenue_currency == currency
-    if name == "annual_revenue_currency":
-        return in_currency
-    minor = minor_units(Money(amount=value, currency=currency))
-    if name == "annual_revenue_from":
-        return in_currency & (Customer.annual_revenue_minor >= minor)
-    return in_currency & (Customer.annual_revenue_minor < minor)
-
-
-def _held_by(context: Context, kind: str, value: str) -> ColumnElement[bool]:
-    """By identifier, so that the aliases of a merge find the survivor."""
-    try:
-        key = _key(context, kind, value)
-    except (InvalidPhone, InvalidEmail) as error:
-        raise InvalidInput.of(kind, error.reason) from error
-    return Customer.id.in_(
-        select(Identifier.customer_id).where(
-            Identifier.tenant_org_id == context.tenant.id,
-            Identifier.kind == _KIND_HELD.get(kind, kind),
-            Identifier.value == key,
-        )
-    )
-
-
-_KIND_HELD = {"external_id": "external"}
-
-
-def _key(context: Context, name: str, value: str) -> str:
-    """Raises InvalidPhone, InvalidEmail and ValueError."""
-    match name:
-        case "phone":
-            return parse_phone(value, context.tenant.default_region)
-        case "email":
-            return email_key(parse_email(value))
-    return tidy_line(value)
+        currency = wanted.annual_revenue_currency or context.tenant.currency
+        return revenue_condition(currency, name, value)
+    return held_by(context, name, value)
 
 
 SortField = Literal[

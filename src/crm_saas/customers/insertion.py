@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from crm_saas.custom.models import VALUES
 from crm_saas.customers.assignment import default_assignment
 from crm_saas.customers.comparing import is_compared
 from crm_saas.customers.fields import DEFAULT_STAGES
@@ -28,7 +29,7 @@ GUEST_LIFETIME_DAYS = 30
 CREATE = Statement(
     "select number, sequence, created_at, holder_kind, holder_id, holder_number, holder_name "
     "from create_customer(%(tenant)s, %(locks)s, %(claims)s, %(customer)s, %(event)s, "
-    "%(content)s, %(unnumbered)s, %(compare)s, %(answer)s)"
+    "%(content)s, %(unnumbered)s, %(compare)s, %(typed)s, %(answer)s)"
 )
 # The table's own defaults: the call names every column, and the answer may be made before it.
 _DEFAULTS: dict[str, Any] = {
@@ -36,6 +37,7 @@ _DEFAULTS: dict[str, Any] = {
     "lifecycle": "new",
     "customer_type": "individual",
     "preferences": {},
+    "custom_fields": {},
 }
 
 
@@ -74,6 +76,8 @@ class Insertion:
     columns: dict[str, Any]
     claims: list[dict[str, Any]]
     locks: list[int]
+    typed: Sequence[Mapping[str, Any]]
+    """Values of custom fields, as rows of their table."""
     frame: dict[str, Any]
     after: dict[str, Any]
 
@@ -93,6 +97,7 @@ class Insertion:
             "content": canonical_text(None, self._after(self.unnumbered)).decode(),
             "unnumbered": self.unnumbered,
             "compare": is_compared(self.after),
+            "typed": _json(self.typed),
         }
 
     def customer(self, number: str, created_at: datetime) -> ShownCustomer:
@@ -119,7 +124,10 @@ class Insertion:
 
 
 def insertion_of(
-    context: Context, new: NewCustomer, verified: VerifiedPhone | None = None
+    context: Context,
+    new: NewCustomer,
+    verified: VerifiedPhone | None = None,
+    typed: Sequence[Mapping[str, Any]] = (),
 ) -> Insertion:
     customer_id = new_id()
     stages = context.tenant.policy("journey_stages", DEFAULT_STAGES)
@@ -139,12 +147,16 @@ def insertion_of(
         columns=columns,
         claims=rows,
         locks=locks_of(context, claims),
+        typed=typed,
         frame=frame_of(
             context,
             CREATED,
             subject=(TABLE, customer_id),
             customer_id=customer_id,
-            rows={IDENTIFIERS: [row["id"] for row in rows]},
+            rows={
+                IDENTIFIERS: [row["id"] for row in rows],
+                VALUES: [row["id"] for row in typed],
+            },
         ),
         after=plain({"profileStatus": new.profile_status} | new.columns) or {},
     )

@@ -13,6 +13,7 @@ from crm_saas.customers.errors import (
     CustomerNotFound,
     EmailTaken,
     ExternalIdTaken,
+    ListTooSlow,
     PhoneTaken,
 )
 from crm_saas.customers.filters import CustomerQuery, SortField
@@ -23,6 +24,7 @@ from crm_saas.customers.queries import (
     former_customers,
 )
 from crm_saas.customers.reading import read_by_id, read_by_number
+from crm_saas.customers.saved_views import apply_view
 from crm_saas.customers.schemas import (
     BlockCustomer,
     CustomerList,
@@ -34,7 +36,7 @@ from crm_saas.customers.schemas import (
 )
 from crm_saas.customers.views import ShownCustomer, view_customer
 from crm_saas.kit.dependencies import Ahead, RequestContext
-from crm_saas.kit.errors import PreconditionFailed
+from crm_saas.kit.errors import NotFound, PreconditionFailed
 from crm_saas.kit.etags import IfMatch, etag_of, require_match
 from crm_saas.kit.paging import LIMIT_DEFAULT, Cursor, Limit
 from crm_saas.kit.problems import problems
@@ -42,29 +44,41 @@ from crm_saas.kit.queries import read_query
 from crm_saas.otp.errors import OtpBudgetExhausted, OtpRefused
 
 
-@get("/customers", permission="customers:read", query=CustomerQuery, responses=problems())
+@get(
+    "/customers",
+    permission="customers:read",
+    query=CustomerQuery,
+    responses=problems(NotFound, ListTooSlow),
+)
 async def list_customers(
     context: RequestContext,
     request: Request[Any, Any, Any],
     sort: FromQuery[SortField | None] = None,
+    view: FromQuery[UUID | None] = None,
     limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = None,
     total: FromQuery[bool] = False,
 ) -> CustomerList:
     """A page of customers: by `search`, best hits first, or in the order of `sort`.
 
-    Without either the newest come first. Every filter that is sent must hold.
+    Without either the newest come first. Every filter that is sent must hold. Which filter with
+    which order is fast at any size: docs/lists.md. Others are answered within two seconds, or
+    refused with `list-too-slow`, which names some that are fast; `isFast` says so beforehand.
+    `view` is a saved one; what is sent along with it wins.
     """
     wanted = read_query(request, CustomerQuery)
-    page = await listing.list_customers(context, wanted, sort=sort, limit=limit, cursor=cursor)
-    count = await listing.count_customers(context, wanted) if total else None
+    wanted, order = await apply_view(context, wanted, sort, view)
+    page = await listing.list_customers(context, wanted, sort=order, limit=limit, cursor=cursor)
+    count = await listing.count_customers(context, wanted, sort=order) if total else None
     return CustomerList(
         items=[
             view_customer(context, c, matched_by=page.matched_by.get(c.id)) for c in page.customers
         ],
         next_cursor=page.next_cursor,
+        is_fast=page.is_fast,
         total=count and count.total,
         total_is_capped=count and count.is_capped,
+        total_is_unknown=count and count.total is None,
     )
 
 

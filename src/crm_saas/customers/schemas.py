@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, UnsetType
 
+from crm_saas.custom.schemas import Values
 from crm_saas.kit.money import Money
 from crm_saas.kit.schemas import END, EmailText, LongText, Name, PhoneText, Struct, Text
 from crm_saas.kit.texts import READABLE
@@ -44,6 +45,7 @@ class CustomerFields(Struct):
     locale: Locale | UnsetType | None = UNSET
     notes: LongText | UnsetType | None = UNSET
     preferences: dict[str, Any] | UnsetType = UNSET
+    custom_fields: Values | UnsetType = UNSET
     customer_type: CustomerType | UnsetType = UNSET
     company_name: Text | UnsetType | None = UNSET
     company_size: CompanySize | UnsetType | None = UNSET
@@ -103,6 +105,7 @@ class CustomerView(Struct):
     locale: str | None
     notes: str | None
     preferences: dict[str, Any]
+    custom_fields: dict[str, Any]
     company_name: str | None
     company_size: str | None
     industry: str | None
@@ -127,12 +130,19 @@ class CustomerView(Struct):
 
 
 class CustomerList(Struct):
-    """`total` only where `total=true` asked for it; `totalIsCapped` means that there are more."""
+    """`total` only where `total=true` asked for it; `totalIsCapped` means that there are more, and
+    `totalIsUnknown` that counting would have taken too long.
+
+    `isFast` is false where no index serves the filters in this order: the page was found in time,
+    and with more customers it may come to be refused (`list-too-slow`).
+    """
 
     items: list[CustomerView]
     next_cursor: str | None
+    is_fast: bool
     total: int | None = None
     total_is_capped: bool | None = None
+    total_is_unknown: bool | None = None
 
 
 class Statistics(Struct):

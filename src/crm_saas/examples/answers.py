@@ -42,6 +42,7 @@ _CUSTOMER: Json = {
     "locale": "ar",
     "notes": None,
     "preferences": {"size": "M"},
+    "customFields": {"shoeSize": 38},
     "companyName": None,
     "companySize": None,
     "industry": None,
@@ -243,7 +244,7 @@ ANSWERS: dict[str, Json] = {
     "OtpVerified": {"verificationToken": "…", "expiresAt": "2026-01-31T09:15:00Z"},
     # customers
     "CustomerView": _CUSTOMER,
-    "CustomerList": _page(_CUSTOMER),
+    "CustomerList": _page(_CUSTOMER) | {"isFast": True},
     "Statistics": {
         "total": 3,
         "byProfileStatus": {"guest": 1, "stub": 1, "full": 1},

@@ -44,6 +44,26 @@ BODIES: dict[str, object] = {
     "edit_customer": {"email": "amal@example.com", "notes": None},
     "block_customer": {"reason": "Asked us to."},
     "verify_identity": {"how": "passport"},
+    # custom fields
+    "create_custom_field": {
+        "key": "shoeSize",
+        "label": "Shoe size",
+        "label2": "مقاس الحذاء",
+        "kind": "number",
+        "filterable": True,
+    },
+    "change_custom_field": {"label": "Size of shoes"},
+    # saved views
+    "save_view": {
+        "name": "Waiting, newest first",
+        "filter": {"journeyStage": "waiting"},
+        "sort": "-createdAt",
+        "columns": ["displayName", "phone"],
+    },
+    "change_view": {"sort": "createdAt"},
+    # bulk
+    "count_bulk": {"verb": "deactivate", "customerIds": [_ID]},
+    "start_bulk": {"verb": "edit", "customerIds": [_ID], "changes": {"journeyStage": "lead"}},
     # addresses
     "create_address": _PLACE,
     "change_address": {"label": "By the mosque", "isDefault": True},

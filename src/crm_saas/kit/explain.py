@@ -63,8 +63,8 @@ def _explain_struct(raw: object, kind: type[msgspec.Struct], place: str) -> list
 
 def _explain_value(raw: object, kind: Any, place: str) -> list[FieldError]:
     nested = _nested_struct(kind)
-    if nested and isinstance(raw, dict):
-        return _explain_struct(raw, nested, f"{place}.")
+    if nested and isinstance(raw, dict) and (errors := _explain_struct(raw, nested, f"{place}.")):
+        return errors
     if nested and isinstance(raw, list):
         item_errors = [
             error

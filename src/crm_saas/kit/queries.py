@@ -1,8 +1,9 @@
 """Query parameters: typed, and refused when misspelt instead of ignored."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -30,6 +31,8 @@ def declare_queries(app: Litestar) -> None:
                 }
                 if (struct := handler.opt.get("query")) is not None:
                     kinds |= {f.encode_name: f.type for f in msgspec.structs.fields(struct)}
+                    for name in dotted(struct):
+                        kinds[f"{name}."] = kinds.pop(name)
                 handler.opt[_KINDS] = kinds
 
 
@@ -41,14 +44,16 @@ def check_query(scope: Scope) -> None:
     known: Mapping[str, Any] = options.get(_KINDS, {})
     query = scope["query_string"].decode("latin-1")
     pairs = parse_qsl(query, keep_blank_values=True)
-    given = [name for name, _ in pairs]
+    given = Counter(name for name, _ in pairs)
     errors = [
         FieldError(name[:100], "is not a parameter of this route", "unknown")
-        for name in dict.fromkeys(given)
-        if name not in known
+        for name in given
+        if name not in known and not _is_dotted(name, known)
     ]
     errors += [
-        FieldError(name, "may be given once", "repeated") for name in known if given.count(name) > 1
+        FieldError(name[:100], "may be given once", "repeated")
+        for name, count in given.items()
+        if count > 1 and (name in known or _is_dotted(name, known))
     ]
     errors += [
         FieldError(name, message)
@@ -57,6 +62,20 @@ def check_query(scope: Scope) -> None:
     ]
     if errors:
         raise invalid_input(errors)
+
+
+def dotted(kind: type[msgspec.Struct]) -> list[str]:
+    """The fields whose entries are parameters of their own: `custom.size` is one of `custom`."""
+    return [f.encode_name for f in msgspec.structs.fields(kind) if _may_be_dict(f.type)]
+
+
+def _may_be_dict(kind: Any) -> bool:
+    return get_origin(kind) is dict or any(_may_be_dict(part) for part in get_args(kind))
+
+
+def _is_dotted(name: str, known: Mapping[str, Any]) -> bool:
+    stem, dot, rest = name.partition(".")
+    return bool(rest) and stem + dot in known
 
 
 def _misread(text: str, kind: Any) -> str | None:
@@ -82,7 +101,13 @@ def _may_be(kind: Any, wanted: type) -> bool:
 def read_query(request: Request[Any, Any, Any], kind: type[T]) -> T:
     """The struct's fields from the query. Raises InvalidInput with one entry a parameter."""
     known = kind.__struct_encode_fields__
-    values = {name: value for name, value in request.query_params.items() if name in known}
+    sent = request.query_params
+    values: dict[str, Any] = {name: sent[name] for name in known if name in sent}
+    for field in dotted(kind):
+        values.pop(field, None)
+        stem = f"{field}."
+        if entries := {n.removeprefix(stem): sent[n] for n in sent if n.startswith(stem)}:
+            values[field] = entries
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
@@ -102,7 +127,7 @@ def with_zone(name: str, value: datetime) -> datetime:
         raise InvalidInput.of(name, "must lie within the years 1 to 9999") from error
 
 
-def _explain(values: Mapping[str, str], kind: type[msgspec.Struct]) -> list[FieldError]:
+def _explain(values: Mapping[str, Any], kind: type[msgspec.Struct]) -> list[FieldError]:
     errors = []
     types = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
     for name, value in values.items():

@@ -1,10 +1,12 @@
 """Which of two customers' facts the survivor keeps: chosen where people can, combined elsewhere."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
+from crm_saas.custom.schemas import FIELDS_MAX
 from crm_saas.customers.models import Customer
 from crm_saas.customers.schemas import CustomerView
 from crm_saas.kit.errors import FieldError
@@ -12,6 +14,7 @@ from crm_saas.kit.problems import invalid_input
 from crm_saas.kit.schemas import Struct
 
 Side = Literal["source", "target"]
+_CUSTOM = "custom_fields."
 
 # A field of the API and its columns, which go together; the first ones are its value.
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -60,6 +63,8 @@ COMBINED: dict[str, tuple[str, ...]] = {
         "identity_verified_how",
     ),
     "customer_since": ("customer_since",),
+    # By their keys, each of which can be chosen.
+    "custom_fields": ("custom_fields",),
 }
 _PROFILES = ("guest", "stub", "full")
 # A name is one thing: its parts come from the same side, unless somebody chooses otherwise.
@@ -91,6 +96,7 @@ class Choices(Struct):
     team_id: Side | UnsetType = UNSET
     phone: Side | UnsetType = UNSET
     email: Side | UnsetType = UNSET
+    custom_fields: Annotated[dict[str, Side], Meta(max_length=FIELDS_MAX)] | UnsetType = UNSET
 
 
 def decide(source: Customer, target: Customer, choices: Choices) -> dict[str, Side]:
@@ -104,7 +110,31 @@ def decide(source: Customer, target: Customer, choices: Choices) -> dict[str, Si
             sides[field] = sides["name"]
         else:
             sides[field] = _default_side(source, target, field)
-    return sides
+    return sides | _custom_sides(source, target, choices)
+
+
+def _custom_sides(source: Customer, target: Customer, choices: Choices) -> dict[str, Side]:
+    """Of each custom field that one of the two has, as `custom_fields.<key>`; the survivor's."""
+    chosen = {} if choices.custom_fields is UNSET else choices.custom_fields
+    keys = sorted({*source.custom_fields, *target.custom_fields})
+    if unknown := sorted(chosen.keys() - set(keys)):
+        raise invalid_input(
+            [
+                FieldError(f"choices.customFields.{key}"[:200], "neither of the two has it")
+                for key in unknown
+            ]
+        )
+    return {
+        f"{_CUSTOM}{key}": chosen.get(key, "target" if key in target.custom_fields else "source")
+        for key in keys
+    }
+
+
+def choices_of(sides: Mapping[str, Side]) -> Choices:
+    """As the API shows them."""
+    custom = {n.removeprefix(_CUSTOM): side for n, side in sides.items() if n.startswith(_CUSTOM)}
+    plain = {field: side for field, side in sides.items() if field in FIELDS}
+    return Choices(**plain, custom_fields=custom)
 
 
 def _default_side(source: Customer, target: Customer, field: str) -> Side:
@@ -130,6 +160,12 @@ def clashing(source: Customer, target: Customer) -> list[str]:
     ]
 
 
+def clashing_values(source: Customer, target: Customer) -> list[str]:
+    """The keys of the custom fields of which both have a value, and not the same."""
+    theirs = source.custom_fields
+    return [k for k, ours in target.custom_fields.items() if k in theirs and theirs[k] != ours]
+
+
 def value_of(customer: Customer, field: str) -> Any:
     if field == "annual_revenue":
         pair = tuple(getattr(customer, column) for column in FIELDS[field])
@@ -145,8 +181,18 @@ def survivor_columns(source: Customer, target: Customer, sides: dict[str, Side])
         for column in group
     }
     columns |= _combined(source, target)
+    columns["custom_fields"] = _custom_fields(source, target, sides)
     _check(source, target, columns)
     return columns
+
+
+def _custom_fields(source: Customer, target: Customer, sides: Mapping[str, Side]) -> dict[str, Any]:
+    taken = {
+        key: (source if side == "source" else target).custom_fields.get(key)
+        for name, side in sides.items()
+        if (key := name.removeprefix(_CUSTOM)) != name
+    }
+    return {key: value for key, value in taken.items() if value is not None}
 
 
 def _combined(source: Customer, target: Customer) -> dict[str, Any]:

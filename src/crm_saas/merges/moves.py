@@ -62,6 +62,14 @@ class Stays(Reference):
     why: str
 
 
+@dataclass(frozen=True)
+class Follows(Reference):
+    """The rows are made of what the customer's own row holds: after a merge and after an undo they
+    are laid out anew, by whom `why` names."""
+
+    why: str
+
+
 _declared: list[Reference] = []
 
 
@@ -76,7 +84,7 @@ def moving() -> list[Moves]:
 
 def following() -> list[Reference]:
     """All that goes to the survivor, claims among it."""
-    return [reference for reference in _declared if not isinstance(reference, Stays)]
+    return [r for r in _declared if not isinstance(r, (Stays, Follows))]
 
 
 async def count_rows(context: Context, reference: Reference, customer_id: UUID) -> int:

@@ -11,6 +11,8 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import func, select, update
 
+from crm_saas.custom.models import VALUES
+from crm_saas.custom.values import lay_out_values
 from crm_saas.customers.identifiers import lock_claims
 from crm_saas.customers.models import Customer, Identifier
 from crm_saas.customers.queries import former_customers
@@ -52,7 +54,9 @@ async def merge_customers(
     source, target = pair
     sides = decide(source, target, choices)
     now = datetime.now(UTC)
+    before = {customer.id: customer.custom_fields for customer in pair}
     kept = await _move_everything(context, pair, survivor_columns(source, target, sides), now)
+    laid_out = await lay_out_pair(context, pair, before)
     merge = Merge(
         tenant_org_id=context.tenant.id,
         id=new_id(),
@@ -69,8 +73,25 @@ async def merge_customers(
     )
     context.session.add(merge)
     await context.session.flush()
-    await _record(context, merge, pair, kept)
+    await _record(context, merge, pair, kept, laid_out)
     return merge, pair
+
+
+async def lay_out_pair(
+    context: Context, pair: queries.Pair, before: dict[UUID, dict[str, Any]]
+) -> list[UUID]:
+    """The values by which lists are filtered, which living customers have alone."""
+    touched = []
+    for customer in pair:
+        was_living = customer is pair.target or customer.merged_into is not None
+        touched += await lay_out_values(
+            context,
+            customer.id,
+            customer.created_at,
+            before=before[customer.id] if was_living else {},
+            after={} if customer.merged_into is not None else customer.custom_fields,
+        )
+    return touched
 
 
 async def _move_everything(
@@ -218,10 +239,12 @@ async def _decide_suggestion(
     return manifest.Pair(suggestion.id, {n: Changed(old[n], new[n]) for n in after})
 
 
-async def _record(context: Context, merge: Merge, pair: queries.Pair, kept: Manifest) -> None:
+async def _record(
+    context: Context, merge: Merge, pair: queries.Pair, kept: Manifest, laid_out: list[UUID]
+) -> None:
     """One record at each of the two; the survivor's names every row that moved."""
     source, target = pair
-    rows = {LOG: [merge.id], CLAIMS: [claim.id for claim in kept.claims]}
+    rows = {LOG: [merge.id], CLAIMS: [claim.id for claim in kept.claims], VALUES: laid_out}
     for name, moved in kept.moved.items():
         rows.setdefault(name.partition(".")[0], []).extend(row.id for row in moved.rows)
     if kept.pair:

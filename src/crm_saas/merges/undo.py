@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import select
 
+from crm_saas.custom.models import VALUES
 from crm_saas.customers.identifiers import lock_claims
 from crm_saas.customers.models import Customer
 from crm_saas.kit.context import Context
@@ -21,7 +22,7 @@ from crm_saas.merges.fields import COMBINED, FIELDS, wire_name
 from crm_saas.merges.manifest import CUSTOMERS, SUGGESTIONS, Changed, Manifest, typed
 from crm_saas.merges.models import DUPLICATES, LOG, Duplicate, Merge
 from crm_saas.merges.schemas import KeptField, ReturnedRow, UndoReport
-from crm_saas.merges.service import CLAIMS, UNTOLD
+from crm_saas.merges.service import CLAIMS, UNTOLD, lay_out_pair
 
 ADDED_REPORTED_MAX = 200
 
@@ -36,6 +37,7 @@ async def undo_merge(context: Context, merge_id: UUID) -> tuple[Merge, queries.P
     pair = await _lock(context, merge, kept)
     await _check(context, merge)
     before = {customer.id: _facts(customer) for customer in pair}
+    values = {customer.id: customer.custom_fields for customer in pair}
     fields, settlement = await _restore_customers(context, kept, pair)
     rows, touched = await _return_rows(context, merge, kept)
     if kept.pair is not None:
@@ -49,6 +51,7 @@ async def undo_merge(context: Context, merge_id: UUID) -> tuple[Merge, queries.P
     merge.undone_by, merge.undone_by_name = context.actor.id, context.actor.name
     await context.session.flush()
     touched |= {CLAIMS: settlement.identifiers, LOG: [merge.id]}
+    touched[VALUES] = await lay_out_pair(context, pair, values)
     await _record(context, merge, pair, before, touched)
     return merge, pair
 

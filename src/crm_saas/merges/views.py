@@ -11,7 +11,15 @@ from crm_saas.kit.context import Context
 from crm_saas.kit.emails import mask_email
 from crm_saas.kit.phones import mask_phone
 from crm_saas.merges import moves, queries, service
-from crm_saas.merges.fields import FIELDS, Choices, clashing, decide, survivor_columns, wire_name
+from crm_saas.merges.fields import (
+    Choices,
+    choices_of,
+    clashing,
+    clashing_values,
+    decide,
+    survivor_columns,
+    wire_name,
+)
 from crm_saas.merges.manifest import Manifest
 from crm_saas.merges.models import Merge
 from crm_saas.merges.schemas import (
@@ -52,8 +60,17 @@ async def preview_merge(
                 choice=sides[field],
             )
             for field in clashing(source, target)
+        ]
+        + [
+            Clash(
+                field=f"customFields.{key}",
+                source=source.custom_fields[key],
+                target=target.custom_fields[key],
+                choice=sides[f"custom_fields.{key}"],
+            )
+            for key in clashing_values(source, target)
         ],
-        choices=Choices(**sides),
+        choices=choices_of(sides),
         moves=[
             Moving(table=one.table.name, count=await moves.count_rows(context, one, source.id))
             for one in moves.following()
@@ -81,7 +98,7 @@ def merge_fields(merge: Merge, source: Customer, target: Customer) -> dict[str, 
         "source_name": source.display_name,
         "target_number": target.customer_number,
         "target_name": target.display_name,
-        "choices": Choices(**{f: side for f, side in merge.choices.items() if f in FIELDS}),
+        "choices": choices_of(merge.choices),
         "moved": _moved(msgspec.convert(merge.manifest, Manifest)),
     }
 

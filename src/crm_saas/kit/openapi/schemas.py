@@ -8,6 +8,8 @@ from typing import Any, get_args
 import msgspec
 from litestar.handlers import HTTPRouteHandler
 
+from crm_saas.kit.queries import dotted
+
 Json = dict[str, Any]
 
 _PREFIX = "#/components/schemas/"
@@ -45,7 +47,11 @@ def query_parameters(kind: type[msgspec.Struct]) -> list[Json]:
     _mark_times(kind, schema)
     tidy(schema)
     parameters = []
+    # What OpenAPI has no words for is in the words of the struct.
+    left_out = dotted(kind)
     for name, place in schema["properties"].items():
+        if name in left_out:
+            continue
         place.pop("default", None)
         parameters.append({"name": name, "in": "query", "schema": without_null(place)})
     return parameters

@@ -1,0 +1,199 @@
+"""One piece of bulk work: whose turn it is, who is refused, and one change of all the others."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Row, any_, bindparam, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.types import Uuid
+
+from crm_saas.bulk.models import TABLE, BulkJob
+from crm_saas.custom.models import VALUES, CustomValue
+from crm_saas.custom.queries import load_fields
+from crm_saas.custom.values import comparable
+from crm_saas.customers.filters import CustomerFilter, conditions
+from crm_saas.customers.insertion import TABLE as CUSTOMERS
+from crm_saas.customers.models import Customer
+from crm_saas.kit.context import Context
+from crm_saas.kit.events import record
+from crm_saas.kit.ids import new_id
+
+CHUNK_ROWS = 500
+_KINDS = {
+    "edit": "customers.bulk_edited",
+    "assign": "customers.bulk_assigned",
+    "deactivate": "customers.bulk_deactivated",
+}
+_REFUSALS = {
+    "not-found": "No customer of yours has this id.",
+    "merged": "The customer was merged into another; change that one.",
+    "erased": "The customer was erased.",
+    "blocked": "A blocked customer stays blocked. Reactivate it first.",
+}
+
+
+class Piece(msgspec.Struct):
+    """What became of the customers of one piece."""
+
+    asked: int
+    last_id: UUID | None
+    changed: list[UUID]
+    unchanged: int
+    refusals: list[dict[str, str]]
+
+
+async def do_piece(context: Context, job: BulkJob, columns: Mapping[str, Any]) -> Piece:
+    """Changes the next customers in the order of their ids, with one record that names them all."""
+    ids = await _next_ids(context, job)
+    found = {row.id: row for row in await _locked(context, ids, columns)}
+    refused = {
+        customer_id: code
+        for customer_id in ids
+        if (code := _refusal(job.verb, found.get(customer_id))) is not None
+    }
+    changing = [
+        row
+        for customer_id, row in found.items()
+        if customer_id not in refused and _differs(row, columns)
+    ]
+    changed = [row.id for row in changing]
+    values: list[UUID] = []
+    if changed:
+        await _change(context, changed, columns)
+        values = await _lay_out(context, changing, columns.get("custom_fields", {}))
+    await record(
+        context,
+        _KINDS[job.verb],
+        subject=(TABLE, job.id),
+        before={"customers": {str(row.id): _kept(row, columns) for row in changing}},
+        after={**columns, "count": len(changed)},
+        rows={CUSTOMERS: changed, VALUES: values},
+    )
+    return Piece(
+        asked=len(ids),
+        last_id=ids[-1] if ids else None,
+        changed=changed,
+        unchanged=len(ids) - len(changed) - len(refused),
+        refusals=[
+            {"customerId": str(i), "code": code, "message": _REFUSALS[code]}
+            for i, code in refused.items()
+        ],
+    )
+
+
+async def _next_ids(context: Context, job: BulkJob) -> list[UUID]:
+    if job.customer_ids is not None:
+        waiting = sorted(i for i in set(job.customer_ids) if job.last_id is None or i > job.last_id)
+        return waiting[:CHUNK_ROWS]
+    wanted = msgspec.convert(job.filter, CustomerFilter, strict=False)
+    if wanted.custom:
+        await load_fields(context)
+    # Who came after it began is not meant.
+    query = select(Customer.id).where(
+        *conditions(context, wanted), Customer.created_at <= job.created_at
+    )
+    if job.last_id is not None:
+        query = query.where(Customer.id > job.last_id)
+    return list(await context.session.scalars(query.order_by(Customer.id).limit(CHUNK_ROWS)))
+
+
+async def _locked(
+    context: Context, ids: Sequence[UUID], columns: Mapping[str, Any]
+) -> Sequence[Row[Any]]:
+    """In the order of their ids, as everywhere."""
+    shown = [getattr(Customer, name) for name in columns if name not in {"status"}]
+    found = await context.session.execute(
+        select(Customer.id, Customer.status, Customer.created_at, *shown)
+        .where(Customer.tenant_org_id == context.tenant.id, _among(ids))
+        .order_by(Customer.id)
+        .with_for_update()
+    )
+    return found.all()
+
+
+def _refusal(verb: str, row: Row[Any] | None) -> str | None:
+    if row is None:
+        return "not-found"
+    if row.status in {"merged", "erased"}:
+        return str(row.status)
+    return "blocked" if verb == "deactivate" and row.status == "blocked" else None
+
+
+def _differs(row: Row[Any], columns: Mapping[str, Any]) -> bool:
+    plain = {name: value for name, value in columns.items() if name != "custom_fields"}
+    if any(getattr(row, name) != value for name, value in plain.items()):
+        return True
+    patch = columns.get("custom_fields", {})
+    return any(row.custom_fields.get(key) != value for key, value in patch.items())
+
+
+def _kept(row: Row[Any], columns: Mapping[str, Any]) -> dict[str, Any]:
+    """What it was before. Custom fields may hold what is to be erased with a person some day, and
+    this record is of many: of them it keeps only which were changed (`after`)."""
+    return {name: getattr(row, name) for name in columns if name != "custom_fields"}
+
+
+async def _change(context: Context, ids: Sequence[UUID], columns: Mapping[str, Any]) -> None:
+    values = {name: value for name, value in columns.items() if name != "custom_fields"}
+    if (patch := columns.get("custom_fields")) is not None:
+        sent = bindparam("patch", patch, type_=JSONB)
+        values["custom_fields"] = func.jsonb_strip_nulls(
+            Customer.custom_fields.op("||")(sent), type_=JSONB
+        )
+    await context.session.execute(
+        update(Customer)
+        .where(Customer.tenant_org_id == context.tenant.id, _among(ids))
+        .values(**values, version=Customer.version + 1, updated_at=func.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def _lay_out(
+    context: Context, changing: Sequence[Row[Any]], patch: Mapping[str, Any]
+) -> list[UUID]:
+    """The typed values by which lists are filtered, the same for all; returns what it touched."""
+    if not patch:
+        return []
+    known = await load_fields(context)
+    fields = [known[key] for key in patch if known[key].filterable]
+    gone = await context.session.scalars(
+        delete(CustomValue)
+        .where(
+            CustomValue.tenant_org_id == context.tenant.id,
+            CustomValue.customer_id == any_(_ids([row.id for row in changing])),
+            CustomValue.field_id.in_([field.id for field in fields]),
+        )
+        .returning(CustomValue.id)
+        .execution_options(synchronize_session=False)
+    )
+    touched = list(gone)
+    for field in fields:
+        if patch[field.key] is None:
+            continue
+        column, content = comparable(field, patch[field.key])
+        if column == "text_value":
+            content = await context.session.scalar(select(content))
+        laid = [
+            {
+                "tenant_org_id": context.tenant.id,
+                "id": new_id(),
+                "customer_id": row.id,
+                "field_id": field.id,
+                "customer_created_at": row.created_at,
+                column: content,
+            }
+            for row in changing
+        ]
+        await context.session.execute(insert(CustomValue), laid)
+        touched += [row["id"] for row in laid]
+    return touched
+
+
+def _among(ids: Sequence[UUID]) -> Any:
+    return Customer.id == any_(_ids(ids))
+
+
+def _ids(ids: Sequence[UUID]) -> Any:
+    return bindparam(None, list(ids), type_=ARRAY(Uuid), unique=True)

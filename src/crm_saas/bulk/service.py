@@ -1,0 +1,237 @@
+"""Bulk edit, assign and deactivate (SPEC 6.2): a first piece at once, the rest by a job."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, structs
+from sqlalchemy import select
+
+from crm_saas.bulk.chunks import CHUNK_ROWS, do_piece
+from crm_saas.bulk.errors import BulkOver
+from crm_saas.bulk.models import TABLE, BulkJob
+from crm_saas.bulk.requester import NEEDED, as_requester
+from crm_saas.bulk.schemas import REFUSALS_MAX, BulkChanges, StartBulk
+from crm_saas.custom.queries import load_fields
+from crm_saas.custom.values import patched_values
+from crm_saas.customers import listing
+from crm_saas.customers.assignment import check_assignment, require_assigning
+from crm_saas.customers.fields import read_fields
+from crm_saas.customers.filters import SHOWN, CustomerFilter, CustomerQuery, conditions
+from crm_saas.kit.context import Context
+from crm_saas.kit.errors import FieldError, InvalidInput, NotFound
+from crm_saas.kit.events import plain, record
+from crm_saas.kit.ids import new_id
+from crm_saas.kit.jobs import enqueue
+from crm_saas.kit.paging import Page, cut_page, read_cursor
+from crm_saas.kit.problems import invalid_input
+from crm_saas.kit.schemas import provided
+
+AT_ONCE_MAX = 200
+_ASSIGNS = frozenset({"assigned_to", "team_id"})
+
+
+async def count_bulk(context: Context, sent: StartBulk) -> listing.Count:
+    """Checks what `start_bulk` would, counts, and changes nothing."""
+    context.actor.require(NEEDED[sent.verb])
+    await _read(context, sent)
+    return await _count(context, sent)
+
+
+async def start_bulk(context: Context, sent: StartBulk) -> tuple[BulkJob, bool]:
+    """The work, done where it is small, and whether there are more than it counted.
+
+    Raises InvalidInput and Forbidden before anything is changed.
+    """
+    context.actor.require(NEEDED[sent.verb])
+    columns = await _read(context, sent)
+    matched, is_capped = await _count(context, sent)
+    job = _new_job(context, sent, columns, matched)
+    context.session.add(job)
+    await context.session.flush()
+    await context.session.refresh(job)
+    if matched is not None and matched <= AT_ONCE_MAX and not is_capped:
+        await _go_on(context, job)
+        return job, is_capped
+    await record(
+        context,
+        "customers.bulk_started",
+        subject=(TABLE, job.id),
+        after={"verb": job.verb, "changes": job.changes, "filter": job.filter},
+    )
+    await enqueue(context, "bulk.work", {"bulk_id": str(job.id)}, priority=-5)
+    return job, is_capped
+
+
+async def _read(context: Context, sent: StartBulk) -> dict[str, Any]:
+    """Column values for everybody. Raises InvalidInput."""
+    if (sent.customer_ids is UNSET) == (sent.filter is UNSET):
+        raise InvalidInput.of("customerIds", "either customerIds or filter says whom, not both")
+    given = set() if sent.changes is UNSET else set(provided(sent.changes))
+    if errors := _misfits(sent.verb, given):
+        raise invalid_input(errors)
+    if sent.filter is not UNSET:
+        if sent.filter.custom:
+            await load_fields(context)
+        conditions(context, sent.filter)
+    if sent.changes is UNSET:
+        return {"status": "inactive"}
+    columns = read_fields(context.tenant, sent.changes)
+    require_assigning(context, columns)
+    await check_assignment(context, columns)
+    if "custom_fields" in columns:
+        checked = await patched_values(context, {}, columns["custom_fields"])
+        columns["custom_fields"] = {key: checked.get(key) for key in columns["custom_fields"]}
+    return columns
+
+
+def _misfits(verb: str, given: set[str]) -> list[FieldError]:
+    if verb == "deactivate":
+        return [FieldError("changes", "has no place in a deactivation")] if given else []
+    if not given:
+        return [FieldError("changes", "says what is to be changed", "required")]
+    if verb == "assign":
+        return [
+            FieldError(f"changes.{SHOWN.get(name, name)}", "is no assignment; use the verb edit")
+            for name in sorted(given - _ASSIGNS)
+        ]
+    return []
+
+
+async def _count(context: Context, sent: StartBulk) -> listing.Count:
+    if sent.customer_ids is not UNSET:
+        return listing.Count(len(set(sent.customer_ids)), is_capped=False)
+    query = CustomerQuery(**structs.asdict(sent.filter))  # type: ignore[arg-type]
+    return await listing.count_customers(context, query, sort=None)
+
+
+def _new_job(
+    context: Context, sent: StartBulk, columns: dict[str, Any], matched: int | None
+) -> BulkJob:
+    by_filter: CustomerFilter | None = None if sent.filter is UNSET else sent.filter
+    return BulkJob(
+        tenant_org_id=context.tenant.id,
+        id=new_id(),
+        verb=sent.verb,
+        changes=plain(columns),
+        customer_ids=None if sent.customer_ids is UNSET else list(sent.customer_ids),
+        filter=by_filter and {SHOWN[n]: v for n, v in (plain(by_filter.asked()) or {}).items()},
+        status="waiting",
+        matched=matched or 0,
+        changed=0,
+        unchanged=0,
+        refused=0,
+        refusals=[],
+        actor={"kind": context.actor.kind, "name": context.actor.name},
+        actor_id=context.actor.id,
+    )
+
+
+async def work_on(context: Context, bulk_id: UUID) -> None:
+    """One piece, in the transaction of a job; the next piece is a job of its own, so that a crash
+    costs the piece that it interrupts and no more."""
+    job = await _locked_job(context, bulk_id)
+    if job is None or job.status not in {"waiting", "running"}:
+        return
+    acting = await as_requester(context, job)
+    if acting is None:
+        await _end(context, job, "stopped", "Who asked for it may not do it any longer.")
+        return
+    if await _go_on(acting, job):
+        await enqueue(context, "bulk.work", {"bulk_id": str(job.id)}, priority=-5)
+
+
+async def _go_on(context: Context, job: BulkJob) -> bool:
+    """Whether there is more to do."""
+    columns = _columns_of(job)
+    piece = await do_piece(context, job, columns)
+    job.changed += len(piece.changed)
+    job.unchanged += piece.unchanged
+    job.refused += len(piece.refusals)
+    job.refusals = [*job.refusals, *piece.refusals][:REFUSALS_MAX]
+    job.last_id = piece.last_id or job.last_id
+    is_done = piece.asked < CHUNK_ROWS
+    job.status = "done" if is_done else "running"
+    job.finished_at = datetime.now(UTC) if is_done else None
+    job.version += 1
+    await context.session.flush()
+    await context.session.refresh(job)
+    return not is_done
+
+
+def _columns_of(job: BulkJob) -> dict[str, Any]:
+    """The changes as the columns have them, from the JSON in which they are kept."""
+    if job.verb == "deactivate":
+        return {"status": "inactive"}
+    changes = msgspec.convert(
+        {
+            BulkChanges.__struct_encode_fields__[BulkChanges.__struct_fields__.index(name)]: value
+            for name, value in job.changes.items()
+        },
+        BulkChanges,
+    )
+    return provided(changes)
+
+
+async def stop_bulk(context: Context, bulk_id: UUID) -> BulkJob:
+    """What is done stays done. Raises NotFound, BulkOver."""
+    job = await access_bulk(context, bulk_id)
+    job = await _locked_job(context, bulk_id) or job
+    if job.status not in {"waiting", "running"}:
+        raise BulkOver(f"It is `{job.status}` already.")
+    await _end(context, job, "stopped", f"Stopped by {context.actor.name}.")
+    return job
+
+
+async def _end(context: Context, job: BulkJob, status: str, reason: str) -> None:
+    before, job.status, job.reason = job.status, status, reason
+    job.finished_at = datetime.now(UTC)
+    job.version += 1
+    await context.session.flush()
+    await context.session.refresh(job)
+    await record(
+        context,
+        "customers.bulk_stopped",
+        subject=(TABLE, job.id),
+        before={"status": before},
+        after={"status": status, "reason": reason},
+    )
+
+
+async def _locked_job(context: Context, bulk_id: UUID) -> BulkJob | None:
+    found: BulkJob | None = await context.session.scalar(
+        select(BulkJob)
+        .where(BulkJob.tenant_org_id == context.tenant.id, BulkJob.id == bulk_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return found
+
+
+async def access_bulk(context: Context, bulk_id: UUID) -> BulkJob:
+    """One's own, or any for who sees all customers. Raises NotFound."""
+    found = await context.session.scalar(
+        select(BulkJob).where(*_visible(context), BulkJob.id == bulk_id)
+    )
+    if found is None:
+        raise NotFound("There is no bulk work with this id.")
+    return found
+
+
+async def list_bulk(context: Context, *, limit: int, cursor: str | None) -> Page[BulkJob]:
+    """The newest first."""
+    question = {"list": "bulk"}
+    query = select(BulkJob).where(*_visible(context))
+    if cursor is not None:
+        (last,) = read_cursor(context, question, cursor, tuple[UUID])
+        query = query.where(BulkJob.id < last)
+    found = await context.session.scalars(query.order_by(BulkJob.id.desc()).limit(limit + 1))
+    return cut_page(context, question, found, limit, lambda job: [job.id])
+
+
+def _visible(context: Context) -> list[Any]:
+    held = [BulkJob.tenant_org_id == context.tenant.id]
+    if context.actor.staff_scope != "all":
+        held.append(BulkJob.actor_id == context.actor.id)
+    return held
