@@ -114,8 +114,10 @@ class Customer(TenantOwned, Stamped, Base):
         Index("org_customers_mst_assigned_ix", "tenant_org_id", "assigned_to", "id"),
         Index("org_customers_mst_team_ix", "tenant_org_id", "team_id", "id"),
         Index(
-            "org_customers_mst_search_ix",
+            "org_customers_mst_fragments_ix",
             "tenant_org_id",
+            # The windows of sql/functions/search_fragments.sql.
+            text("uuid_hash_extended(tenant_org_id, customer_seq >> 14)"),
             "search_text",
             postgresql_using="gin",
             postgresql_ops={"search_text": "gin_trgm_ops"},
