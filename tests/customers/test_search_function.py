@@ -1,108 +1,8 @@
 """search_customers on the real tables, as crm_app, under row-level security."""
 
-from collections.abc import Iterator
-from typing import Any
-from uuid import UUID
-
-import psycopg
 import pytest
-from psycopg import sql
 
-from crm_saas.kit.emails import email_key
-from crm_saas.kit.ids import new_id
-
-
-class Desk:
-    """Two tenants inside one transaction that is rolled back."""
-
-    def __init__(self, connection: psycopg.Connection) -> None:
-        self.connection = connection
-        self.tenant = new_id()
-        self.other_tenant = new_id()
-        self.serials: dict[UUID, int] = {}
-        for tenant in (self.tenant, self.other_tenant):
-            self.insert("sys_tenants_mst", id=tenant, slug=f"t{tenant.hex}", name="Search")
-
-    def insert(self, table: str, **columns: Any) -> None:
-        self.connection.execute("set local role crm_platform")
-        self.connection.execute(
-            sql.SQL("insert into {} ({}) values ({})").format(
-                sql.Identifier(table),
-                sql.SQL(", ").join(map(sql.Identifier, columns)),
-                sql.SQL(", ").join(map(sql.Placeholder, columns)),
-            ),
-            columns,
-        )
-
-    def add(self, name: str | None, *, tenant: UUID | None = None, **columns: Any) -> UUID:
-        tenant = tenant or self.tenant
-        serial = columns.pop("serial", self.serials.get(tenant, 0) + 1)
-        self.serials[tenant] = serial
-        columns.setdefault("customer_number", f"CUST-{serial:05}")
-        customer = new_id()
-        email = columns.get("email")
-        self.insert(
-            "org_customers_mst",
-            tenant_org_id=tenant,
-            id=customer,
-            customer_seq=serial,
-            profile_status="stub" if columns.get("phone") else "guest",
-            name=name,
-            display_name=name or "",
-            email_key=email and email_key(email),
-            **columns,
-        )
-        if columns.get("status") != "merged":
-            for kind, value in (
-                ("phone", columns.get("phone")),
-                ("email", email and email_key(email)),
-            ):
-                if value:
-                    self.alias(customer, kind, value, tenant)
-        return customer
-
-    def alias(self, customer: UUID, kind: str, value: str, tenant: UUID | None = None) -> None:
-        self.insert(
-            "org_customer_identifiers",
-            tenant_org_id=tenant or self.tenant,
-            id=new_id(),
-            kind=kind,
-            value=value,
-            customer_id=customer,
-        )
-
-    def enter(
-        self,
-        tenant: UUID | None = None,
-        scope: str = "all",
-        member: UUID | None = None,
-        teams: list[UUID] | None = None,
-    ) -> None:
-        self.connection.execute("set local role crm_app")
-        self.connection.execute(
-            "select set_request_scope(%s, %s, %s, %s::uuid[])",
-            [tenant or self.tenant, scope, member, teams or []],
-        )
-
-    def search(self, query: str, limit: int = 20, **scope: Any) -> list[tuple[UUID, int, str]]:
-        self.enter(**scope)
-        rows = self.connection.execute(
-            "select customer_id, tier, matched, rank from search_customers(%s, %s, %s)",
-            [scope.get("tenant") or self.tenant, query, limit],
-        ).fetchall()
-        assert all(0 <= row[3] <= 1 for row in rows)
-        return [(row[0], row[1], row[2]) for row in rows]
-
-    def found(self, query: str, **scope: Any) -> list[UUID]:
-        return [row[0] for row in self.search(query, **scope)]
-
-
-@pytest.fixture
-def desk(owner_connection: psycopg.Connection) -> Iterator[Desk]:
-    with owner_connection.transaction(force_rollback=True):
-        owner_connection.execute("grant crm_app, crm_platform to current_user")
-        yield Desk(owner_connection)
-        owner_connection.execute("set local role none")
+from factories.search import Desk
 
 
 @pytest.mark.parametrize(
@@ -215,7 +115,7 @@ def test_typing_errors_are_forgiven(desk: Desk, query: str, name: str) -> None:
     desk.add("Salim", email="salim@example.om", phone="+96890123456")
     best = desk.search(query)[0]
     assert best[1] == 4
-    assert best[0] == _id_of(desk, name)
+    assert best[0] == desk.id_of(name)
 
 
 def test_exact_comes_before_prefix_before_fragment(desk: Desk) -> None:
@@ -286,79 +186,9 @@ def test_erased_customers_are_not_found(desk: Desk) -> None:
     assert desk.found("salim") == desk.found("9") == desk.found("cust-00009") == []
 
 
-def test_another_tenants_customers_are_never_found(desk: Desk) -> None:
-    desk.add("Salim Al Balushi", tenant=desk.other_tenant, phone="+96890123456", email="s@a.om")
-    for query in ("salim", "alus", "balsuhi", "90123456", "1234", "s@a.om", "1", "s"):
-        assert desk.found(query) == []
-    assert len(desk.found("salim", tenant=desk.other_tenant)) == 1
-
-
-@pytest.mark.parametrize("query", ["salim", "alim", "saalim", "1234", "90123456", "90123457", "1"])
-def test_staff_scope_holds_in_every_tier(desk: Desk, query: str) -> None:
-    team = new_id()
-    desk.insert("org_teams", tenant_org_id=desk.tenant, id=team, name="North")
-    inside = desk.add("Salim", phone="+96890123456", team_id=team)
-    desk.add("Salim", phone="+96890123455")
-    assert inside in desk.found(query)
-    assert desk.found(query, scope="team", teams=[team]) in ([inside], [])
-    assert desk.found(query, scope="team", teams=[new_id()]) == []
-    assert desk.found(query, scope="own", member=new_id()) == []
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        "select * from search_customers(%s, 'salim', 20)",
-        "select * from search_candidates(%s, array['salim'], null, 200)",
-    ],
-)
-def test_naming_another_tenant_is_refused(desk: Desk, call: str) -> None:
-    desk.enter()
-    with pytest.raises(psycopg.errors.InsufficientPrivilege), desk.connection.transaction():
-        desk.connection.execute(call, [desk.other_tenant])
-
-
-def test_the_words_do_not_stay_behind(desk: Desk) -> None:
-    desk.add("Salim")
-    desk.search("alim")
-    settings = [f"app.search_pattern_{place}" for place in (1, 2, 3)]
-    settings += [f"app.search_similar_{place}" for place in (1, 2)]
-    row = desk.connection.execute(
-        "select array_agg(current_setting(name, true)) from unnest(%s::text[]) as name", [settings]
-    ).fetchone()
-    assert row == ([""] * 5,)
-    threshold = desk.connection.execute("show pg_trgm.word_similarity_threshold").fetchone()
-    assert threshold == ("0.6",)
-
-
-def test_the_search_role_reads_nothing_without_words(desk: Desk) -> None:
-    desk.add("Salim")
-    desk.enter()
-    desk.connection.execute("set local role none")
-    desk.connection.execute("set local role crm_search")
-    for value in ("", "%ßßß%"):
-        for place in (1, 2, 3):
-            desk.connection.execute(
-                "select set_config(%s, %s, true)", [f"app.search_pattern_{place}", value]
-            )
-        assert desk.connection.execute("select id from org_customers_mst").fetchall() == []
-    with pytest.raises(psycopg.errors.InsufficientPrivilege), desk.connection.transaction():
-        desk.connection.execute("select phone from org_customers_mst")
-
-
 def test_results_are_bounded(desk: Desk) -> None:
     for _ in range(105):
         desk.add("Salim Said")
     assert len(desk.search("salim", limit=1000)) == 100
     assert len(desk.search("alim", limit=7)) == 7
     assert len(desk.search("alim", limit=0)) == 1
-
-
-def _id_of(desk: Desk, name: str) -> UUID:
-    desk.enter()
-    row = desk.connection.execute(
-        "select id from org_customers_mst where tenant_org_id = %s and name = %s",
-        [desk.tenant, name],
-    ).fetchone()
-    assert row is not None
-    return UUID(str(row[0]))

@@ -95,12 +95,18 @@ FAULTS = (
         "if tenant is distinct from current_tenant() then",
         "if false then",
         ("tests/customers/test_search_function.py::test_naming_another_tenant_is_refused",),
-        also=(
+        also=tuple(
             (
-                "sql/functions/search_candidates.sql",
+                f"sql/functions/{function}.sql",
                 "if tenant is distinct from current_tenant() then",
                 "if false then",
-            ),
+            )
+            for function in (
+                "search_candidates",
+                "search_fragments",
+                "search_spellings",
+                "search_phrases",
+            )
         ),
     ),
     Fault(

@@ -34,7 +34,6 @@ from crm_saas.kit.paging import cut_page, read_cursor
 
 TOTAL_CAP = 1000
 SEARCH_RESULTS_MAX = 100
-TIER_EXACT = 1
 SORT_DEFAULT = "-createdAt"
 # For what no index serves; a page that takes longer is of no use to anybody at a screen.
 SLOW_MS_MAX = 2000
@@ -202,22 +201,27 @@ async def _search(
     """The best hits of the search function, filtered, in its order; at most a hundred."""
     question = wanted.asked() | {"sort": "rank"}
     skipped = read_cursor(context, question, cursor, tuple[int])[0] if cursor else 0
-    matched_by = await _hits(context, wanted)
+    # Without filters each hit is shown, and a page needs no more of them than it shows.
+    is_filtered = wanted.asked().keys() != {"search"}
+    needed = SEARCH_RESULTS_MAX if is_filtered else skipped + limit + 1
+    matched_by = await _hits(context, wanted, min(needed, SEARCH_RESULTS_MAX))
+    hits = list(matched_by) if is_filtered else list(matched_by)[skipped:]
     found = {
         customer.id: customer
         for customer in await context.session.execute(
-            select(*COLUMNS).where(*conditions(context, wanted), Customer.id.in_(list(matched_by)))
+            select(*COLUMNS).where(*conditions(context, wanted), Customer.id.in_(hits))
         )
     }
-    ranked = [found[customer_id] for customer_id in matched_by if customer_id in found]
-    page = cut_page(context, question, ranked[skipped:], limit, lambda _: [skipped + limit])
+    ranked = [found[customer_id] for customer_id in hits if customer_id in found]
+    rest = ranked[skipped:] if is_filtered else ranked
+    page = cut_page(context, question, rest, limit, lambda _: [skipped + limit])
     return Found(page.rows, page.next_cursor, matched_by, is_fast=True)
 
 
 async def count_customers(context: Context, wanted: CustomerQuery, *, sort: str | None) -> Count:
     """Counts no further than one past the cap, along the index of the page; what has none, no
     longer than a page may take."""
-    hits = await _hits(context, wanted) if searches(wanted) else None
+    hits = await _hits(context, wanted, SEARCH_RESULTS_MAX) if searches(wanted) else None
     if hits is not None:
         found = select(Customer.id).where(*conditions(context, wanted), Customer.id.in_(list(hits)))
         counted = await _count(context, found)
@@ -247,7 +251,7 @@ def searches(wanted: CustomerQuery) -> bool:
     return wanted.search is not None and bool(wanted.search.strip())
 
 
-async def _hits(context: Context, wanted: CustomerQuery) -> dict[UUID, str]:
+async def _hits(context: Context, wanted: CustomerQuery, most: int) -> dict[UUID, str]:
     """What the search function finds, best first, and by what.
 
     Who sees contacts masked finds by a whole phone or e-mail alone: by pieces of one the rest could
@@ -255,14 +259,15 @@ async def _hits(context: Context, wanted: CustomerQuery) -> dict[UUID, str]:
     """
     rows = await context.session.execute(
         text(
-            "select customer_id, matched, tier from search_customers(:tenant, :query, :most) "
-            "with ordinality order by ordinality"
+            "select customer_id, matched"
+            " from search_customers(:tenant, :query, :most, :whole_contacts) with ordinality"
+            " order by ordinality"
         ),
-        {"tenant": context.tenant.id, "query": wanted.search, "most": SEARCH_RESULTS_MAX},
+        {
+            "tenant": context.tenant.id,
+            "query": wanted.search,
+            "most": most,
+            "whole_contacts": not context.actor.may("customers:unmask"),
+        },
     )
-    whole = context.actor.may("customers:unmask")
-    return {
-        row.customer_id: row.matched
-        for row in rows
-        if whole or row.tier == TIER_EXACT or row.matched not in {"phone", "email"}
-    }
+    return {row.customer_id: row.matched for row in rows}

@@ -148,8 +148,10 @@ class Customer(TenantOwned, Stamped, Base):
         _listed("team", "team_id", "created_at", "id", where="team_id is not null"),
         _listed("expires", "expires_at", "id", where="expires_at is not null"),
         Index(
-            "org_customers_mst_search_ix",
+            "org_customers_mst_fragments_ix",
             "tenant_org_id",
+            # The windows of sql/functions/search_fragments.sql.
+            text("uuid_hash_extended(tenant_org_id, customer_seq >> 14)"),
             "search_text",
             postgresql_using="gin",
             postgresql_ops={"search_text": "gin_trgm_ops"},

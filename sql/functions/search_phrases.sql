@@ -1,0 +1,79 @@
+-- What somebody may have meant who typed words that nobody bears: at most four phrases, likelier
+-- ones first. A word that somebody bears stays as it is; one without another spelling ends it.
+create or replace function search_phrases(
+    tenant uuid,
+    words text[],
+    is_last_resort boolean,
+    whole_contacts boolean,
+    newest_serial bigint
+)
+returns text[]
+language plpgsql
+set search_path = pg_catalog, public, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+    words_max constant integer := 5;
+    typed constant text := array_to_string(words, ' ');
+    phrases text[] := array[typed];
+    spellings text[];
+    word text;
+begin
+    if tenant is distinct from current_tenant() then
+        raise insufficient_privilege using message = 'the search names another tenant';
+    end if;
+    if cardinality(words) > words_max then
+        return '{}';
+    end if;
+    foreach word in array words loop
+        continue when cardinality(words) > 1 and (
+            length(word) < 4
+            or exists (
+                select
+                from org_customers_mst c
+                where c.tenant_org_id = tenant
+                    and c.id = any (
+                        array(
+                            select *
+                            from search_fragments(
+                                tenant,
+                                like_patterns(array[word], '%'),
+                                newest_serial,
+                                true,
+                                case when whole_contacts then 200 else 1 end
+                            )
+                        )
+                    )
+                    and (
+                        not whole_contacts
+                        or strpos(search_names(c.search_text, c.email_norm, c.number_norm, c.phone), word) > 0
+                    )
+            )
+        );
+        spellings := search_spellings(tenant, word, 1, whole_contacts, newest_serial);
+        if cardinality(spellings) = 0 and is_last_resort then
+            spellings := search_spellings(tenant, word, 2, whole_contacts, newest_serial);
+        end if;
+        if cardinality(spellings) = 0 then
+            return '{}';
+        end if;
+        phrases := array(
+            select btrim(replace(concat(' ', phrase, ' '), concat(' ', word, ' '), concat(' ', spelling, ' ')))
+            from unnest(phrases) with ordinality as p (phrase, phrase_place)
+            cross join unnest(spellings) with ordinality as s (spelling, spelling_place)
+            order by phrase_place + spelling_place, phrase_place
+            limit 4
+        );
+    end loop;
+    return array_remove(phrases, typed);
+end
+$$;
+
+comment on function search_phrases(uuid, text[], boolean, boolean, bigint)
+is 'Other spellings of what was typed, for search_customers';
+
+revoke execute on function search_phrases(uuid, text[], boolean, boolean, bigint) from public;
+grant execute on function search_phrases(uuid, text[], boolean, boolean, bigint) to crm_app;
