@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 
 from benchmarks.dataset.indexes import TABLES, drop_indexes, make_indexes
+from benchmarks.dataset.leftovers import remove_leftovers
 from benchmarks.dataset.loading import load
 from benchmarks.dataset.tenants import Keys, ensure_keys, make_tenants
 from benchmarks.sizes import SEED, Size
@@ -84,6 +85,7 @@ def opened(size: Size, say: Say) -> Iterator[DataSet]:
         settings = Settings(database_url=postgres.url)
         say("bringing the schema up to date")
         migrate(settings)
+        remove_leftovers(_superuser_url(postgres), size)
         keys = ensure_keys(settings, size, folder / "keys.json")
         yield DataSet(size, folder, settings, _superuser_url(postgres), postgres.pid, keys)
 

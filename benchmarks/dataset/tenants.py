@@ -12,6 +12,17 @@ from crm_saas import operator
 from crm_saas.kit.settings import Settings
 
 ROLES = ("owner", "pos")
+KEPT_TABLES = frozenset(
+    {
+        "org_customers_mst",
+        "org_customer_identifiers",
+        "org_number_counters",
+        "org_teams",
+        "org_members",
+        "org_api_keys",
+        "org_api_key_uses",
+    }
+)
 Keys = list[dict[str, str]]
 
 
