@@ -4,7 +4,6 @@ import argparse
 import signal
 import subprocess
 import time
-from contextlib import ExitStack
 from datetime import UTC, datetime
 
 from benchmarks import page, processes
@@ -36,14 +35,9 @@ def run(data: DataSet, items: list[str], command: str) -> Report:
     began_at, began = datetime.now(UTC), time.monotonic()
     rows: list[Row] = []
     unmeasured: dict[str, str] = {}
-    with ExitStack() as stack:
-        say("starting the product and the floors")
-        bench = Bench(
-            data,
-            stack.enter_context(processes.product(data.settings, data.folder)),
-            stack.enter_context(processes.framework(data.superuser_url, data.folder)),
-            say,
-        )
+    say("starting the product and the floors")
+    with processes.product_and_framework(data.settings, data.superuser_url, data.folder) as served:
+        bench = Bench(data, *served, say)
         for item in items:
             try:
                 rows += ITEMS[item](bench)
@@ -58,7 +52,7 @@ def run(data: DataSet, items: list[str], command: str) -> Report:
         commit=_commit(),
         machine=this_machine(),
         postgres=postgres,
-        settings={"processes": str(processes.WORKERS), **processes.NO_BUDGETS},
+        settings={"processes": str(processes.PROCESSES), **processes.NO_BUDGETS},
         data=_shape(data.size),
         rows=rows,
         unmeasured=unmeasured,

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from benchmarks.floors.framework import URL_VARIABLE
 from crm_saas.kit.deployment import role_urls
 from crm_saas.kit.settings import ROOT, Settings
 
-WORKERS = 2
+PROCESSES = 2
 START_SECONDS_MAX = 90
 _END_SECONDS_MAX = 30
 _POLL_SECONDS = 0.05
@@ -36,35 +36,27 @@ class Served:
 
 
 @contextmanager
-def product(settings: Settings, folder: Path) -> Iterator[Served]:
-    """`serve` with two processes, and `worker`, as an operator starts them."""
-    port = _free_port()
-    variables = _outside() | role_urls(settings) | NO_BUDGETS
-    with ExitStack() as stack:
-        pids = [
-            stack.enter_context(_running(command, variables, folder / f"{command[1]}.log"))
-            for command in (
-                [COMMAND, "serve", "--port", str(port), "--workers", str(WORKERS)],
-                [COMMAND, "worker"],
-            )
-        ]
-        _await_answer(f"http://127.0.0.1:{port}/health/ready", folder / "serve.log")
-        yield Served(port, tuple(pids))
-
-
-@contextmanager
-def framework(superuser_url: str, folder: Path) -> Iterator[Served]:
-    port = _free_port()
-    command = [
+def product_and_framework(
+    settings: Settings, superuser_url: str, folder: Path, *, processes: int = PROCESSES
+) -> Iterator[tuple[Served, Served]]:
+    """`serve` with two processes and `worker`, as an operator starts them; and F beside them."""
+    ours, theirs = _free_port(), _free_port()
+    files = {"CRM_FILES_URL": (folder / "files").as_uri()}
+    variables = _outside() | role_urls(settings) | files | NO_BUDGETS
+    floor = [
         *(sys.executable, "-m", "uvicorn", "benchmarks.floors.framework:app"),
-        *("--port", str(port), "--workers", str(WORKERS), "--loop", "uvloop"),
+        *("--port", str(theirs), "--workers", str(processes), "--loop", "uvloop"),
         *("--no-access-log", "--log-level", "warning"),
     ]
-    variables = _outside() | {URL_VARIABLE: superuser_url}
-    with _running(command, variables, folder / "floor.log") as pid:
-        # Without a body, so that it answers at once: there is no such list.
-        _await_answer(f"http://127.0.0.1:{port}/", folder / "floor.log")
-        yield Served(port, (pid,))
+    serve = [COMMAND, "serve", "--port", str(ours), "--workers", str(processes)]
+    with (
+        _running(serve, variables, folder / "serve.log") as api,
+        _running([COMMAND, "worker"], variables, folder / "worker.log") as worker,
+        _running(floor, _outside() | {URL_VARIABLE: superuser_url}, folder / "floor.log") as bare,
+    ):
+        _await_answer(f"http://127.0.0.1:{ours}/health/ready", folder / "serve.log")
+        _await_answer(f"http://127.0.0.1:{theirs}/", folder / "floor.log")
+        yield Served(ours, (api, worker)), Served(theirs, (bare,))
 
 
 @contextmanager

@@ -17,8 +17,10 @@ class Size:
     rounds: int
     seconds: float
     warm_up_seconds: float
+    questions: int
+    """Of each kind of search in a round."""
     bulk_rows: int
-    """That an import brings, and a made set of duplicates has."""
+    """That an import brings."""
 
     def of_tenants(self) -> list[int]:
         """Customers of each tenant, the main one first."""
@@ -34,9 +36,9 @@ class Size:
 SIZES = {
     size.name: size
     for size in (
-        Size("tiny", 2_000, 1_000, 3, 1, 0.3, 0.1, 500),
-        Size("short", 100_000, 200_000, 20, 3, 2, 0.5, 20_000),
-        Size("full", 1_000_000, 10_000_000, 200, 5, 4, 1, 1_000_000),
+        Size("tiny", 2_000, 1_000, 3, 1, 0.3, 0, 4, 500),
+        Size("short", 100_000, 200_000, 20, 3, 2, 0.5, 40, 20_000),
+        Size("full", 1_000_000, 10_000_000, 200, 5, 4, 1, 60, 1_000_000),
     )
 }
 SEED = 1

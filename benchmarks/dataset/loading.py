@@ -2,7 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
 from multiprocessing import get_context
 
 import psycopg
@@ -14,8 +21,6 @@ PART_ROWS = 10_000
 PROCESSES = 2
 SAY_SECONDS = 5
 
-_LOADING: list[psycopg.Connection] = []
-
 
 def load(url: str, size: Size, say: Callable[[str], None]) -> None:
     """What is not there yet. Ctrl-C loses only the parts that were being written."""
@@ -24,11 +29,8 @@ def load(url: str, size: Size, say: Callable[[str], None]) -> None:
     left = [part for part in parts(size) if (part.tenant, part.first) not in done]
     total, rows = size.customers, size.customers - sum(part.rows for part in left)
     began, said, first_rows = time.monotonic(), 0.0, rows
-    processes = min(PROCESSES, len(left)) or 1
-    with ProcessPoolExecutor(
-        processes, mp_context=get_context("spawn"), initializer=_connect, initargs=(url,)
-    ) as pool:
-        for count in _finished(pool, left):
+    with _workers(len(left)) as pool:
+        for count in _finished(pool, url, left):
             rows += count
             if time.monotonic() - said > SAY_SECONDS or rows == total:
                 said = time.monotonic()
@@ -43,31 +45,31 @@ def parts(size: Size) -> Iterator[Part]:
             yield Part(SEED, tenant, customers, first, min(PART_ROWS, customers + 1 - first))
 
 
-def _finished(pool: ProcessPoolExecutor, left: list[Part]) -> Iterator[int]:
+def _workers(left: int) -> Executor:
+    """Processes are not worth their start for a few parts."""
+    if left <= 2 * PROCESSES:
+        return ThreadPoolExecutor(1)
+    return ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn"))
+
+
+def _finished(pool: Executor, url: str, left: list[Part]) -> Iterator[int]:
     """A few parts wait in line, so that Ctrl-C need not wait for all of them."""
     running: set[Future[int]] = set()
     waiting = iter(left)
     while True:
         while len(running) < 2 * PROCESSES and (part := next(waiting, None)):
-            running.add(pool.submit(_load_part, part))
+            running.add(pool.submit(_load_part, url, part))
         if not running:
             return
         done, running = wait(running, return_when=FIRST_COMPLETED)
         yield from (future.result() for future in done)
 
 
-def _connect(url: str) -> None:
-    connection = psycopg.connect(url)
-    # References are looked up row by row otherwise; people.py makes none that lead nowhere.
-    connection.execute("set session_replication_role = replica")
-    connection.commit()
-    _LOADING.append(connection)
-
-
-def _load_part(part: Part) -> int:
-    (connection,) = _LOADING
+def _load_part(url: str, part: Part) -> int:
     customers, identifiers = zip(*people(part), strict=True)
-    with connection.transaction():
+    with psycopg.connect(url) as connection:
+        # References are looked up row by row otherwise; people.py makes none that lead nowhere.
+        connection.execute("set local session_replication_role = replica")
         _copy(connection, "org_customers_mst", CUSTOMER_COLUMNS, "".join(customers))
         _copy(connection, "org_customer_identifiers", IDENTIFIER_COLUMNS, "".join(identifiers))
         connection.execute("insert into bench.parts values (%s, %s)", [part.tenant, part.first])

@@ -31,20 +31,24 @@ def slug_of(tenant: int) -> str:
 
 
 def make_tenants(connection: psycopg.Connection, size: Size) -> None:
-    """As `crm-saas tenants create` makes them, but for their ids, which SQL can calculate."""
     with connection.transaction():
         for tenant, customers in enumerate(size.of_tenants()):
-            names = {
-                "tenant": tenant_id(tenant),
-                "slug": slug_of(tenant),
-                "name": f"Shop {tenant}",
-                "member": member_id(tenant),
-                "team": team_id(tenant),
-                "email": f"clerk@{slug_of(tenant)}.example",
-                "customers": customers,
-            }
-            for statement in _TENANT.split(";"):
-                connection.execute(statement.encode(), names)
+            make_tenant(connection, tenant, customers)
+
+
+def make_tenant(connection: psycopg.Connection, tenant: int, customers: int) -> None:
+    """As `crm-saas tenants create` makes it, but for its id, which SQL can calculate."""
+    values = {
+        "tenant": tenant_id(tenant),
+        "slug": slug_of(tenant),
+        "name": f"Shop {tenant}",
+        "member": member_id(tenant),
+        "team": team_id(tenant),
+        "email": f"clerk@{slug_of(tenant)}.example",
+        "customers": customers,
+    }
+    for statement in _TENANT.split(";"):
+        connection.execute(statement.encode(), values)
 
 
 _TENANT = """

@@ -128,11 +128,11 @@ def run(
             files += ["-f", f"{file}@{weight}"]
         done = subprocess.run(
             [
-                *(_program(), "--no-vacuum", "--protocol=prepared", "--progress=1"),
+                *(program("pgbench"), "--no-vacuum", "--protocol=prepared", "--progress=1"),
                 *(f"--client={connections}", f"--jobs={min(2, connections)}"),
                 *(f"--time={warm_up + measured}", *files),
             ],
-            env={"PATH": os.environ["PATH"], **_environment(url)},
+            env=environment(url),
             capture_output=True,
             text=True,
             timeout=60 + warm_up + measured,
@@ -148,12 +148,14 @@ def run(
     )
 
 
-def _program() -> str:
-    return str(find_binaries(None, data_major=None).folder / "pgbench")
+def program(name: str) -> str:
+    """Of PostgreSQL, of the version that is measured."""
+    return str(find_binaries(None, data_major=None).folder / name)
 
 
-def _environment(url: str) -> dict[str, str]:
+def environment(url: str) -> dict[str, str]:
+    """For them, so that no password is seen in a list of processes."""
     parts = psycopg.conninfo.conninfo_to_dict(url)
     names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD"}
     named = {names[key]: str(value) for key, value in parts.items() if key in names}
-    return named | {"PGDATABASE": str(parts["dbname"])}
+    return {"PATH": os.environ["PATH"], "PGDATABASE": str(parts["dbname"]), **named}

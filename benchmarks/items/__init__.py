@@ -3,7 +3,18 @@
 from collections.abc import Callable
 
 from benchmarks.contest import Bench
-from benchmarks.items import create, find, lists, memory, policies, read, search
+from benchmarks.items import (
+    create,
+    exports,
+    find,
+    imports,
+    lists,
+    memory,
+    policies,
+    read,
+    search,
+    sweep,
+)
 from benchmarks.results import Row
 from benchmarks.unmeasured import Unmeasured
 
@@ -16,5 +27,8 @@ ITEMS: dict[str, Callable[[Bench], list[Row]]] = {
     "list": lists.measure,
     "search": search.measure,
     "policies": policies.measure,
+    "export": exports.measure,
+    "sweep": sweep.measure,
+    "import": imports.measure,
     "memory": memory.measure,
 }

@@ -17,14 +17,14 @@ _PER_SECOND_MAX = 3_000
 def measure(bench: Bench) -> list[Row]:
     last = bench.size.tenants
     return [
-        contest(bench, _work(bench, "create", "create a stub", 8, last, (0.30, 0.9))),
-        contest(bench, _work(bench, "create", "create a stub", 32, last, (0.30, 0.9))),
-        contest(bench, _work(bench, "create", "create, all on one tenant", 8, 0, (0.25, None))),
-        contest(bench, _work(bench, "create", "create, all on one tenant", 32, 0, (0.20, None))),
+        contest(bench, work(bench, "create", "create a stub", 8, last, (0.30, 0.9))),
+        contest(bench, work(bench, "create", "create a stub", 32, last, (0.30, 0.9))),
+        contest(bench, work(bench, "create", "create, all on one tenant", 8, 0, (0.25, None))),
+        contest(bench, work(bench, "create", "create, all on one tenant", 32, 0, (0.20, None))),
     ]
 
 
-def _work(
+def work(
     bench: Bench,
     item: str,
     title: str,

@@ -18,7 +18,7 @@ from benchmarks.items.questions import KINDS, asked
 from benchmarks.results import Check, Row
 
 _RATIO_MAX = 1.2
-_QUESTIONS_EACH = 12
+_QUESTIONS_SHARE = 4
 _REPEATED = 3
 _PLAIN, _VIEWS = "bench_plain", "bench_views"
 _SEARCH = "select customer_id from {}search_customers(%s, %s, 100)"
@@ -46,7 +46,9 @@ def measure(bench: Bench) -> list[Row]:
         copy_without_policies(free)
         for kind in KINDS:
             bench.say(f"what policies cost a search: {kind.name}")
-            texts = asked(kind, bench.size.main, _QUESTIONS_EACH, "policies")
+            texts = asked(
+                kind, bench.size.main, bench.size.questions // _QUESTIONS_SHARE, "policies"
+            )
             with_policies, without = _compared(held, free, tenant, texts)
             ours.append(with_policies)
             theirs.append(without)

@@ -10,7 +10,6 @@ from benchmarks.machine import cpu_seconds
 from benchmarks.results import Check, Row, times_of
 
 _CONNECTIONS = 2
-_QUESTIONS_EACH = 60
 _LIMIT = 20
 
 
@@ -40,7 +39,7 @@ def _requests(bench: Bench, turn: int) -> list[Request]:
     by_kind = (
         [
             get(f"/api/v1/customers?search={quote(text)}&limit={_LIMIT}", key, kind.name)
-            for text in asked(kind, bench.size.main, _QUESTIONS_EACH, str(turn))
+            for text in asked(kind, bench.size.main, bench.size.questions, str(turn))
         ]
         for kind in KINDS
     )
