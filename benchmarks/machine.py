@@ -48,13 +48,28 @@ def cpu_seconds(roots: Iterable[int]) -> float:
 
 
 def memory_mib(roots: Iterable[int]) -> float:
-    """Shared pages counted once where the system tells (PSS), and not at all otherwise (USS)."""
-    total = 0.0
+    return sum(memories_mib(roots))
+
+
+def memories_mib(roots: Iterable[int]) -> list[float]:
+    """Of each process. Pages that several share are split between them where the system tells
+    (PSS), and left out otherwise (USS)."""
+    found = []
     for process in _family(roots):
         with suppress(psutil.NoSuchProcess):
             full = process.memory_full_info()
-            total += getattr(full, "pss", full.uss)
-    return total / 2**20
+            found.append(getattr(full, "pss", full.uss) / 2**20)
+    return found
+
+
+def are_connected(root: int, port: int, *, processes: int) -> bool:
+    """Whether so many processes below this one have a connection to the port."""
+    with suppress(psutil.NoSuchProcess):
+        return processes <= sum(
+            any(to.raddr and to.raddr.port == port for to in child.net_connections("tcp"))
+            for child in psutil.Process(root).children(recursive=True)
+        )
+    return False
 
 
 def _family(roots: Iterable[int]) -> list[psutil.Process]:

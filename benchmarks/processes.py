@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.floors.framework import URL_VARIABLE
+from benchmarks.machine import are_connected
 from crm_saas.kit.deployment import role_urls
 from crm_saas.kit.settings import ROOT, Settings
 
@@ -56,6 +57,8 @@ def product_and_framework(
     ):
         _await_answer(f"http://127.0.0.1:{ours}/health/ready", folder / "serve.log")
         _await_answer(f"http://127.0.0.1:{theirs}/", folder / "floor.log")
+        for root, log in ((api, "serve.log"), (bare, "floor.log")):
+            _await_all(root, settings.owner_url.port or 5432, processes, folder / log)
         yield Served(ours, (api, worker)), Served(theirs, (bare,))
 
 
@@ -86,13 +89,30 @@ def _running(command: list[str], variables: Mapping[str, str], log: Path) -> Ite
 
 def _await_answer(url: str, log: Path) -> None:
     """An answer of any status but 503; what is not ready refuses to connect or says so."""
-    deadline = time.monotonic() + START_SECONDS_MAX
-    while time.monotonic() < deadline:
+
+    def answers() -> bool:
         with suppress(httpx.TransportError):
-            if httpx.get(url, timeout=10).status_code != 503:
-                return
+            return httpx.get(url, timeout=10).status_code != 503
+        return False
+
+    _await(answers, f"{url} does not answer", log)
+
+
+def _await_all(root: int, database_port: int, processes: int, log: Path) -> None:
+    """The first that is ready answers for all."""
+    _await(
+        lambda: are_connected(root, database_port, processes=processes),
+        f"not all {processes} processes are ready",
+        log,
+    )
+
+
+def _await(look: Callable[[], bool], failure: str, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS_MAX
+    while not look():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{failure}; its log ends:\n{log.read_text()[-2000:]}")
         time.sleep(_POLL_SECONDS)
-    raise RuntimeError(f"{url} does not answer; its log ends:\n{log.read_text()[-2000:]}")
 
 
 def _outside() -> dict[str, str]:

@@ -44,9 +44,10 @@ def _must(check: Check) -> str:
 
 
 def _verdict(row: Row) -> str:
-    errors = row.times is not None and row.times.errors > 0
-    if errors:
+    if row.times and row.times.errors:
         return "ERRORS"
+    if row.times and not row.times.answers:
+        return "NO ANSWERS"
     if not row.checks:
         return ""
     missed = [check for check in row.checks if not check.holds]

@@ -70,8 +70,9 @@ insert into org_customers_mst (
     tenant_org_id, id, customer_number, customer_seq, profile_status, name, display_name, phone
 )
 values (
-    {tenant}, {customer}, 'CUST-' || lpad({number}::text, 5, '0'), {number}::bigint, 'stub',
-    {name}, {name}, {phone}
+    {tenant}, {customer},
+    'CUST-' || lpad({number}::text, greatest(5, length({number}::text)), '0'),
+    {number}::bigint, 'stub', {name}, {name}, {phone}
 )
 returning id
 """

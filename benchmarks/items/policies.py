@@ -19,7 +19,6 @@ from benchmarks.results import Check, Row
 
 _RATIO_MAX = 1.2
 _QUESTIONS_SHARE = 4
-_REPEATED = 3
 _PLAIN, _VIEWS = "bench_plain", "bench_views"
 _SEARCH = "select customer_id from {}search_customers(%s, %s, 100)"
 
@@ -49,7 +48,9 @@ def measure(bench: Bench) -> list[Row]:
             texts = asked(
                 kind, bench.size.main, bench.size.questions // _QUESTIONS_SHARE, "policies"
             )
-            with_policies, without = _compared(held, free, tenant, texts)
+            with_policies, without = _compared(
+                held, free, tenant, texts, repeated=bench.size.rounds
+            )
             ours.append(with_policies)
             theirs.append(without)
             ratios.append((kind.name, with_policies / without))
@@ -70,16 +71,21 @@ def measure(bench: Bench) -> list[Row]:
 
 
 def _compared(
-    held: psycopg.Connection, free: psycopg.Connection, tenant: object, texts: list[str]
+    held: psycopg.Connection,
+    free: psycopg.Connection,
+    tenant: object,
+    texts: list[str],
+    *,
+    repeated: int,
 ) -> tuple[float, float]:
     """Seconds a search, with and without; each text in turn on both, the first time unmeasured."""
     times: tuple[list[float], list[float]] = ([], [])
     for text in texts:
         found: list[list[Any]] = [[], []]
-        for repeated in range(_REPEATED + 1):
+        for turn in range(repeated + 1):
             for side, (connection, place) in enumerate(((held, ""), (free, f"{_PLAIN}."))):
                 seconds, found[side] = _searched(connection, place, tenant, text)
-                if repeated:
+                if turn > 0:
                     times[side].append(seconds)
         assert found[0] == found[1], f"{text!r} finds other customers without policies"
     return median(times[0]), median(times[1])
