@@ -11,7 +11,7 @@ export UV_PYTHON_DOWNLOADS := never
 # FULL=1 tries most, SHORT=1 as little as `make test` does.
 SIZE = $(if $(FULL),full,$(if $(SHORT),short,long))
 
-.PHONY: run test model fuzz planted faults assurance lint types contracts check clients clean
+.PHONY: run test model fuzz planted faults assurance bench lint types contracts check clients clean
 .DEFAULT_GOAL := run
 
 run: $(READY) ## PostgreSQL, API and worker on 127.0.0.1:$PORT until Ctrl-C
@@ -36,6 +36,10 @@ assurance: ## all of these; each writes what it reached into docs/assurance.md
 	@for target in test model fuzz planted faults; do \
 		CRM_ASSURANCE="make $$target$(if $(FULL), FULL=1)" $(MAKE) $$target || exit 1; \
 	done
+
+bench: $(READY) ## what it does in a second; FULL=1 with ten million customers; ITEMS=read,create SAVE=1
+	@exec $(BIN)/python -m benchmarks --size $(if $(FULL),full,short) \
+		$(if $(ITEMS),--items '$(ITEMS)') $(if $(SAVE),--save)
 
 lint: $(READY)
 	@$(BIN)/ruff check

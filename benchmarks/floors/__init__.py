@@ -1,0 +1,1 @@
+"""What bounds the product: the database alone (D), and the framework on the database alone (F)."""
