@@ -77,7 +77,7 @@ def crowd(
     numbers |= {"member": MEMBER, "team": TEAM, "survivor": tenant_id}
     for table in _TABLES:
         owner.execute(f"alter table {table} disable trigger user".encode())
-    owner.execute("drop index if exists org_customers_mst_search_ix")
+    owner.execute("drop index if exists org_customers_mst_fragments_ix")
     with psycopg.connect(settings.url("crm_platform"), autocommit=True) as platform:
         platform.execute(
             "insert into org_teams (tenant_org_id, id, name) values (%(tenant)s, %(team)s, 'T')",

@@ -47,8 +47,10 @@ async def stream_rows(
         connection = await _driver_connection(session)
         with tracing.statement_span(statement):
             async with connection.cursor().copy(statement.encode(), parameters) as copy:
+                names = int(file_format == "csv")  # in a line before the rows
                 while (block := await connection.wait(_next_block(copy))).rows:
-                    yield block
+                    yield block._replace(rows=block.rows - names)
+                    names = 0
 
 
 def _next_block(copy: AsyncCopy) -> Generator[Any, Any, Block]:

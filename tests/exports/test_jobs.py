@@ -1,0 +1,245 @@
+"""Exports made beside requests: whole or not at all, bounded, cancelled, expired."""
+
+import asyncio
+import csv
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from crm_saas.exports import service
+from crm_saas.exports.tasks import ATTEMPTS_MAX, expire_everywhere, make_export
+from crm_saas.kit.db import Database
+from crm_saas.kit.files import FileMissing, Files, FilesUnavailable, file_name
+from crm_saas.kit.settings import Settings
+from crm_saas.tenancy.registry import job_context
+from crm_saas.worker import open_queue
+from exports.making import Json, Shop
+from factories.customers import create_guest, create_stub
+from factories.processes import Child, outside_environment, wait_for
+
+
+def size_of(shop: Shop, export: Json) -> int:
+    files = Files.from_settings(shop.tenant.server.settings)
+    return asyncio.run(files.size(file_name(shop.tenant.id, "exports", UUID(export["id"]))))
+
+
+def ids_of(content: str) -> list[str]:
+    return [row["id"] for row in csv.DictReader(io.StringIO(content))]
+
+
+@contextmanager
+def no_customers_to_see(owner: psycopg.Connection) -> Iterator[None]:
+    """Whoever reads them waits."""
+    with owner.transaction():
+        owner.execute("lock table org_customers_mst in access exclusive mode")
+        yield
+
+
+def test_an_export_is_made_beside_the_request(own_shop: Shop) -> None:
+    shop = own_shop
+    stubs = [create_stub(shop.client, notes="=1")["id"] for _ in range(3)]
+    create_guest(shop.client)
+    requested = shop.request("csv", profileStatus="stub")
+    assert (requested["status"], requested["link"]) == ("waiting", None)
+    assert requested["rows"] == {"done": 0, "estimated": None}
+    assert requested["filter"]["profileStatus"] == "stub"
+    path = f"/exports/{requested['id']}"
+    assert shop.client.get(f"{path}/file").status_code == 409
+    shop.run_jobs()
+    ready = shop.look(requested)
+    assert (ready["status"], ready["failure"]) == ("ready", None)
+    assert ready["rows"] == {"done": 3, "estimated": 3}
+    whole = shop.client.get(f"{path}/file")
+    assert ids_of(whole.text) == stubs
+    assert int(whole.headers["Content-Length"]) == ready["fileBytes"] == len(whole.content)
+    assert whole.text == shop.client.get("/customers/export?profileStatus=stub").text
+    linked = shop.download(ready["link"])
+    assert linked.content == whole.content
+    assert linked.headers["Content-Disposition"].startswith("attachment; filename=")
+    assert shop.kinds() == [
+        "export.requested", "export.begun", "export.ready", "export.downloaded",
+        "export.downloaded",
+    ]  # fmt: skip
+    event = shop.client.get("/audit?limit=1").json()["items"][0]
+    assert (event["after"]["link"], event["subjectId"]) == (True, requested["id"])
+    listed = shop.client.get("/exports").json()["items"]
+    assert [item["id"] for item in listed] == [requested["id"]]
+
+
+@pytest.mark.parametrize("file_format", ["jsonl", "xlsx", "pdf"])
+def test_every_format_can_be_made_so(shop: Shop, file_format: str) -> None:
+    create_stub(shop.client)
+    ready = shop.made(file_format)
+    answer = shop.client.get(f"/exports/{ready['id']}/file")
+    assert answer.status_code == 200
+    assert answer.content[:2] == {"jsonl": b'{"', "xlsx": b"PK", "pdf": b"%P"}[file_format]
+    assert ready["rows"]["done"] == 1
+
+
+def test_what_a_killed_worker_left_is_made_again(
+    own_shop: Shop, settings: Settings, owner_connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    shop = own_shop
+    stubs = [create_stub(shop.client)["id"] for _ in range(3)]
+    requested = shop.request()
+    worker = Child(
+        "worker",
+        environment=outside_environment(
+            DATABASE_URL=settings.database_url, CRM_FILES_URL=settings.files_url
+        ),
+        log=tmp_path / "log",
+    )
+    try:
+        with no_customers_to_see(owner_connection):
+            worker.start()
+            wait_for("the job", lambda: shop.look(requested)["status"] == "running", seconds_max=60)
+            worker.kill()
+    finally:
+        worker.end()
+    assert shop.client.get(f"/exports/{requested['id']}/file").status_code == 409
+    with pytest.raises(FileMissing):
+        size_of(shop, requested)
+    asyncio.run(rescue(settings))
+    shop.run_jobs()
+    ready = shop.look(requested)
+    assert (ready["status"], ready["rows"]["done"]) == ("ready", 3)
+    assert ids_of(shop.download(ready["link"]).text) == stubs
+    assert shop.kinds().count("export.begun") == 2
+    assert shop.kinds().count("export.ready") == 1
+
+
+async def rescue(settings: Settings) -> None:
+    """What a running worker does once the dead one's heartbeat is old enough, at once."""
+    with psycopg.connect(settings.url("crm_worker"), autocommit=True) as queue:
+        queue.execute(
+            "update jobs.procrastinate_workers set last_heartbeat = now() - interval '1 hour'"
+        )
+    async with open_queue(settings) as running:
+        await running.app.tasks["jobs.rescue_stalled"](timestamp=0)
+    with psycopg.connect(settings.url("crm_worker"), autocommit=True) as queue:
+        queue.execute("set search_path = jobs")
+        queue.execute("update procrastinate_jobs set scheduled_at = now()")
+
+
+def test_one_that_waits_is_cancelled(shop: Shop) -> None:
+    create_guest(shop.client)
+    requested = shop.request()
+    path = f"/exports/{requested['id']}/cancel"
+    assert shop.client.post(path).json()["status"] == "cancelled"
+    assert shop.client.post(path).json()["type"].endswith("/export-ended")
+    shop.run_jobs()
+    assert shop.look(requested)["status"] == "cancelled"
+    assert shop.kinds() == ["export.requested", "export.cancelled"]
+
+
+def test_one_that_runs_is_cancelled(own_shop: Shop, owner_connection: psycopg.Connection) -> None:
+    shop = own_shop
+    create_guest(shop.client)
+    requested = shop.request()
+    running = threading.Thread(target=shop.run_jobs)
+    with no_customers_to_see(owner_connection):
+        running.start()
+        wait_for("the job", lambda: shop.look(requested)["status"] == "running", seconds_max=30)
+        assert shop.client.post(f"/exports/{requested['id']}/cancel").status_code == 200
+    running.join(30)
+    assert shop.look(requested)["status"] == "cancelled"
+    assert shop.client.get(f"/exports/{requested['id']}/file").status_code == 409
+    with pytest.raises(FileMissing):
+        size_of(shop, requested)
+
+
+def test_a_tenant_may_wait_for_so_many(shop: Shop) -> None:
+    waiting = [shop.request() for _ in range(service.UNFINISHED_MAX)]
+    refused = shop.client.post("/exports", json={"format": "csv"})
+    assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (
+        409, "too-many-exports"
+    )  # fmt: skip
+    shop.client.post(f"/exports/{waiting[0]['id']}/cancel")
+    assert shop.request()["status"] == "waiting"
+
+
+def test_what_is_asked_for_is_checked_at_once(shop: Shop) -> None:
+    for body, field in (
+        ({"format": "exe"}, "format"),
+        ({"filter": {"phone": "nonsense"}}, "phone"),
+        ({"filter": {"nobody": 1}}, "filter.nobody"),
+        ({"filter": {"createdFrom": "yesterday"}}, "createdFrom"),
+    ):
+        answer = shop.client.post("/exports", json=body)
+        assert answer.status_code == 422, body
+        assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert shop.client.get("/exports").json()["items"] == []
+
+
+def test_what_grew_too_long_for_paper_fails_with_a_reason(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_guest(shop.client)
+    requested = shop.request("pdf")
+    monkeypatch.setattr(service, "PAPER_ROWS_MAX", 0)
+    shop.run_jobs()
+    failed = shop.look(requested)
+    assert failed["status"] == "failed" and "CSV" in failed["failure"]
+
+
+def test_a_store_that_fails_is_tried_again_and_then_given_up(
+    shop: Shop, settings: Settings, tmp_path: Path
+) -> None:
+    create_guest(shop.client)
+    requested = shop.request()
+    (tmp_path / "file").write_bytes(b"")
+    broken = replace(settings, files_url=(tmp_path / "file" / "below").as_uri())
+
+    async def attempt() -> None:
+        database = Database(broken)
+        try:
+            async with job_context(database, shop.tenant.id, "exports.make") as context:
+                await make_export(context, UUID(requested["id"]))
+        finally:
+            await database.close()
+
+    for _ in range(ATTEMPTS_MAX):
+        with pytest.raises(FilesUnavailable):
+            asyncio.run(attempt())
+        assert shop.look(requested)["status"] == "running"
+    asyncio.run(attempt())
+    assert shop.look(requested)["status"] == "failed"
+
+
+async def expire(settings: Settings) -> None:
+    platform = Database(settings, "crm_platform")
+    try:
+        await expire_everywhere(platform)
+    finally:
+        await platform.close()
+
+
+def test_files_go_when_their_time_is_over(
+    own_shop: Shop, settings: Settings, superuser: psycopg.Connection
+) -> None:
+    shop = own_shop
+    create_guest(shop.client)
+    old, fresh, lost = shop.made(), shop.made(), shop.request()
+    superuser.execute("set session_replication_role = replica")
+    superuser.execute("update org_exports set expires_at = now() where id = %s", [old["id"]])
+    superuser.execute(
+        "update org_exports set created_at = now() - interval '2 days' where id = %s", [lost["id"]]
+    )
+    superuser.commit()
+    asyncio.run(expire(settings))
+    shop.run_jobs()
+    gone = shop.client.get(f"/exports/{old['id']}/file")
+    assert (gone.status_code, gone.json()["type"].rpartition("/")[2]) == (410, "export-expired")
+    assert shop.download(old["link"]).status_code == 410
+    assert (shop.look(old)["status"], shop.look(old)["link"]) == ("expired", None)
+    with pytest.raises(FileMissing):
+        size_of(shop, old)
+    assert shop.download(fresh["link"]).status_code == 200
+    assert shop.kinds().count("export.expired") == 1
