@@ -183,9 +183,9 @@ class RequestTransaction(ASGIMiddleware):
         async with self._database.wire() as wire, self._database.session_on(wire) as session:
             begun, authenticated = await wire.send(BEGIN, authenticating(caller))
             begun.rows()
-            answer.commit = partial(_commit, session, wire, scope)
             found = authenticated.rows()
             context = await self._admitted(scope, caller, found, session, ending_of(found))
+            answer.commit = partial(_commit, session, wire, scope, context.ending)
             scope["state"]["ahead"] = ReadInTransaction(context)
             async with context.closing, _idempotent(scope, context, answer, body) as replayed:
                 if not replayed:
@@ -310,11 +310,16 @@ def _may_run_again(error: Exception | None) -> bool:
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in RETRYABLE
 
 
-async def _commit(session: AsyncSession, wire: Wire, scope: Scope) -> Late:
+async def _commit(
+    session: AsyncSession, wire: Wire, scope: Scope, ending: Ending | None = None
+) -> Late:
     """A connection that breaks while it commits leaves open whether it did."""
     try:
-        late = await _end(scope["state"]["context"], wire)
-        await session.commit()
+        if session.in_transaction():
+            await session.flush()
+        late = await _end(wire, ending) if ending and ending.last else {}
+        if session.in_transaction():
+            await session.commit()
         if wire.in_transaction:  # that SQLAlchemy never saw
             await wire.fetch(COMMIT)
     except DBAPIError as error:
@@ -332,14 +337,10 @@ async def _commit(session: AsyncSession, wire: Wire, scope: Scope) -> Late:
     return late
 
 
-async def _end(context: Context, wire: Wire) -> Late:
-    """The last call, if there is one, and the commit together (kit/ending.py)."""
-    ending = context.ending
-    if ending is None or ending.last is None:
-        return {}
-    await context.session.flush()
-    made, committed = await wire.send(ending.call(context.tenant.id), COMMIT)
-    late = ending.last.read(made.rows())
+async def _end(wire: Wire, ending: Ending) -> Late:
+    """The last call and the commit, together (kit/ending.py)."""
+    made, committed = await wire.send(ending.call(), COMMIT)
+    late = ending.read(made.rows())
     committed.rows()
     return late
 
