@@ -31,8 +31,10 @@ from crm_saas.kit.telemetry import tracing
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _PREPARED = "crm_saas.prepared"
 WIRE = "crm_saas.wire"
-# Prepared on this connection once, and not any more: a pooler changed the server behind it, or a
-# migration changed the result's columns.
+# What was prepared here is not any more: a pooler put another server behind, or psycopg cleaned up.
+FORGOTTEN = "26000"
+# A migration changed the result's columns since: only another connection prepares it anew.
+OUTDATED = "0A000"
 
 
 def _text(value: str) -> bytes:
@@ -48,7 +50,6 @@ _DUMPS: dict[type, Callable[[Any], bytes | None]] = {
     int: lambda value: str(value).encode(),
     bytes: lambda value: b"\\x" + value.hex().encode(),
 }
-FORGOTTEN = frozenset({"26000", "0A000"})
 
 
 class Statement:
@@ -106,6 +107,7 @@ class Wire:
         self._prepares = prepares
         # Ends with the driver's connection, as what is prepared on it does.
         self._prepared: set[bytes] = lent.info.setdefault(_PREPARED, set())
+        self._is_outdated = False
 
     @property
     def in_transaction(self) -> bool:
@@ -133,7 +135,9 @@ class Wire:
         """To the pool, once; nothing is sent any more."""
         if not self.lent.is_valid:
             return
-        if self.driver.pgconn.transaction_status == TransactionStatus.IDLE:
+        if self._is_outdated:
+            await greenlet_spawn(self.lent.invalidate)
+        elif self.driver.pgconn.transaction_status == TransactionStatus.IDLE:
             self.lent.close()
         else:  # kit/lending.py closes it, for which SQLAlchemy wants a greenlet
             await greenlet_spawn(self.lent.close)
@@ -149,12 +153,12 @@ class Wire:
         """
         began_idle = not self.in_transaction
         results = await self._exchange(calls)
-        if any(_is_forgotten(result) for result in results):
-            self._prepared.clear()
-            if began_idle:  # nothing of it happened, and what was begun on the way is empty
-                if self.in_transaction:
-                    await self._exchange([ROLLBACK])
-                results = await self._exchange(calls)
+        for _ in calls:
+            if not (self._forgets(calls, results) and began_idle):
+                break
+            if self.in_transaction:  # begun on the way, and empty
+                await self._exchange([ROLLBACK])
+            results = await self._exchange(calls)
         error: PGresult | None = None
         answers = []
         for call, result in zip(calls, results, strict=True):
@@ -163,18 +167,28 @@ class Wire:
             answers.append(Answer(self, call, result if error is None else error))
         return answers
 
+    def _forgets(self, calls: Sequence[Call], results: Sequence[PGresult]) -> bool:
+        """Whether a statement failed for not being prepared any more, or for being so too long."""
+        for call, result in zip(calls, results, strict=True):
+            state = _state_of(result)
+            if state == FORGOTTEN:
+                self._prepared.discard(call.statement.name)
+                return True
+            self._is_outdated = self._is_outdated or state == OUTDATED
+        return False
+
     def failure(self, call: Call, error: psycopg.Error) -> DBAPIError:
         broken = self.driver.closed or self.driver.broken
         return as_database_error(call.statement.text, error, broken=broken)
 
     async def _exchange(self, calls: Sequence[Call]) -> list[PGresult]:
         """One result a call."""
-        sends = self._sends(calls)
         with ExitStack() as spans:
             if tracing.is_on():
                 for call in calls:
                     spans.enter_context(tracing.statement_span(call.statement.text))
             try:
+                sends = self._sends(calls)
                 results = await self.driver.wait(_exchange(self.driver.pgconn, sends))
             except psycopg.Error as error:
                 raise self.failure(calls[0], error) from error
@@ -248,11 +262,11 @@ def _exchange(
     return results
 
 
-def _is_forgotten(result: PGresult) -> bool:
+def _state_of(result: PGresult) -> str | None:
     if result.status != ExecStatus.FATAL_ERROR:
-        return False
+        return None
     state = result.error_field(DiagnosticField.SQLSTATE)
-    return state is not None and bytes(state).decode() in FORGOTTEN
+    return None if state is None else bytes(state).decode()
 
 
 def as_database_error(
