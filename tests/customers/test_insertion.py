@@ -51,8 +51,9 @@ def heard() -> Iterator[list[str]]:
 
 
 def verbs(statements: list[str]) -> list[str]:
-    """What was asked of the database, by function or by table."""
-    return [_named(statement) for statement in statements if _COUNTED.match(statement)]
+    """What was asked of the database, by function or by table; budgets are leased now and then."""
+    named = [_named(statement) for statement in statements if _COUNTED.match(statement)]
+    return [name for name in named if name != "lease_requests"]
 
 
 def _named(statement: str) -> str:
@@ -60,9 +61,7 @@ def _named(statement: str) -> str:
     return found[1] if found else statement
 
 
-def test_a_stub_takes_five_statements_in_three_round_trips(
-    tenant: TestTenant, heard: list[str]
-) -> None:
+def test_a_stub_takes_five_statements(tenant: TestTenant, heard: list[str]) -> None:
     till, headers = tenant.client("pos"), {"Idempotency-Key": "a"}
     create_stub(till)  # what a process asks for once
     heard.clear()
@@ -77,7 +76,7 @@ def test_a_stub_takes_five_statements_in_three_round_trips(
     assert len(verbs(heard)) <= 4
 
 
-def test_a_match_takes_one_round_trip(tenant: TestTenant, heard: list[str]) -> None:
+def test_a_match_takes_one_look_beside_the_credential(tenant: TestTenant, heard: list[str]) -> None:
     till = tenant.client("pos")
     stub = create_stub(till)
     heard.clear()
@@ -87,15 +86,19 @@ def test_a_match_takes_one_round_trip(tenant: TestTenant, heard: list[str]) -> N
     assert verbs(heard) == ["begin_with_key", "org_customer_identifiers"]
 
 
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=9)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
-    | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abé\"\\", max_size=3), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | TEXT
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
-)  # fmt: skip
+)
 
 
-@given(preferences=st.dictionaries(st.text("xyä", max_size=3), JSON, max_size=3))
+@given(preferences=st.dictionaries(TEXT, JSON, max_size=3))
 @settings(
     max_examples=sized(short=15, long=200, full=1_000),
     deadline=None,
