@@ -147,11 +147,21 @@ FAULTS = (
     Fault(
         "the scope of the staff is not set",
         "sql/functions/begin_with_key.sql",
-        "        found_key.staff_scope,\n        found_key.member_id,\n        case when found_key"
-        ".team_id is null then '{}' else",
-        "        'all',\n        found_key.member_id,\n        case when found_key"
-        ".team_id is null then '{}' else",
+        "set_request_scope(tenant, found_key.staff_scope, found_key.member_id, teams)",
+        "set_request_scope(tenant, 'all', found_key.member_id, teams)",
         ("tests/access/test_scopes.py::test_lists_and_searches_show_what_is_in_scope",),
+    ),
+    Fault(
+        "what is sent along with a credential is read, whoever it is",
+        "sql/functions/begin_with_key.sql",
+        "    if of_tenant ->> 'status' <> 'active'\n        or needed is not null",
+        "    if false\n        and needed is not null",
+        (
+            "tests/tenancy/test_read_ahead.py"
+            "::test_what_goes_along_meets_no_tenant_where_the_caller_is_refused",
+            "tests/tenancy/test_read_ahead.py"
+            "::test_what_goes_along_meets_no_tenant_where_it_is_suspended",
+        ),
     ),
     Fault(
         "a session reaches any tenant that it names",

@@ -27,10 +27,9 @@ FAULTS = (
     Fault(
         "credentials are remembered, so that a revoked key is served on",
         "src/crm_saas/tenancy/resolution.py",
-        '    row = found.first()\n    if row is None:\n        raise Unauthorized("The key',
-        '    seen = globals().setdefault("seen", {})\n'
-        "    row = seen.setdefault(caller.token.hash, found.first())\n"
-        '    if row is None:\n        raise Unauthorized("The key',
+        "        tenant, actor = _key(found, permissions_of)\n",
+        '        found = globals().setdefault("seen", {}).setdefault(caller.hash, found)\n'
+        "        tenant, actor = _key(found, permissions_of)\n",
         ("tests/access/test_keys.py::test_revoked_means_refused_at_the_next_request",),
     ),
     Fault(

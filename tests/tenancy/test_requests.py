@@ -185,7 +185,7 @@ def test_a_connection_that_broke_before_the_commit_is_no_fault_of_ours(settings:
         database = Database(settings)
         scope: Any = {"type": "http", "state": {"release": lambda: None}}
         try:
-            async with database.wire() as wire, database.session_on(wire) as session:
+            async with await database.borrow() as wire, database.session_on(wire) as session:
                 await (await session.connection()).invalidate()
                 with pytest.raises(Unavailable):
                     await _commit(session, wire, scope)

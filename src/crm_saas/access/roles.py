@@ -86,8 +86,10 @@ def permissions_of(role: str) -> frozenset[str]:
 
 
 @cache
-def roles_with(permission: str) -> tuple[str, ...]:
-    return tuple(role for role, permissions in ROLES.items() if permission in permissions)
+def roles_with(permission: str) -> str:
+    """As PostgreSQL writes an array."""
+    having = (role for role, permissions in ROLES.items() if permission in permissions)
+    return f"{{{','.join(having)}}}"
 
 
 def staff_scope_of(role: str) -> StaffScope:

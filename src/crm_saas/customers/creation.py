@@ -126,7 +126,8 @@ async def create_customer_last(
             raise LostRace if may_be_found else taken_by(context, holder)
         return {insertion.unnumbered: created[0].number or ""}
 
-    context.ending.last = LastCall(CREATE, insertion.values, read)
+    values = {"tenant": context.tenant.id} | insertion.values
+    context.ending.last = LastCall(CREATE, values, read)
     return insertion.customer(insertion.unnumbered, context.ending.began_at)
 
 

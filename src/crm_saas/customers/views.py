@@ -1,6 +1,7 @@
 """A customer as the API shows it, masked for roles that may not see contact data whole."""
 
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from crm_saas.customers.models import Customer
@@ -17,6 +18,7 @@ _SAME = (
     "company_name", "company_size", "industry", "customer_since", "external_id", "assigned_to",
     "team_id", "expires_at", "created_at", "updated_at",
 )  # fmt: skip
+_same = attrgetter(*_SAME)
 _CONTACTS = ("phone", "email")
 _VERIFIED = tuple(
     f"{what}_verified_{detail}"
@@ -48,15 +50,26 @@ def view_customer(
     whole = context.actor.may("customers:unmask")
     phone, email = customer.phone, customer.email
     return CustomerView(
-        **{name: getattr(customer, name) for name in _SAME},
+        **dict(zip(_SAME, _same(customer), strict=True)),
         phone=phone if whole or phone is None else mask_phone(phone),
         email=email if whole or email is None else mask_email(email),
         annual_revenue=_revenue(customer),
         merged_from=merged_from,
         matched_by=matched_by,
-        **_verification(customer, "phone"),
-        **_verification(customer, "email"),
-        **_verification(customer, "identity"),
+        phone_verified=customer.phone_verified_at is not None,
+        phone_verification=_verification(
+            customer.phone_verified_at, customer.phone_verified_by, customer.phone_verified_how
+        ),
+        email_verified=customer.email_verified_at is not None,
+        email_verification=_verification(
+            customer.email_verified_at, customer.email_verified_by, customer.email_verified_how
+        ),
+        identity_verified=customer.identity_verified_at is not None,
+        identity_verification=_verification(
+            customer.identity_verified_at,
+            customer.identity_verified_by,
+            customer.identity_verified_how,
+        ),
     )
 
 
@@ -65,14 +78,5 @@ def _revenue(customer: ShownCustomer) -> Money | None:
     return None if minor is None or currency is None else money_of(minor, currency)
 
 
-def _verification(customer: ShownCustomer, what: str) -> dict[str, Any]:
-    at: datetime | None = getattr(customer, f"{what}_verified_at")
-    return {
-        f"{what}_verified": at is not None,
-        f"{what}_verification": at
-        and Verification(
-            at=at,
-            by=getattr(customer, f"{what}_verified_by"),
-            how=getattr(customer, f"{what}_verified_how"),
-        ),
-    }
+def _verification(at: datetime | None, by: str | None, how: str | None) -> Verification | None:
+    return None if at is None else Verification(at=at, by=by, how=how)

@@ -4,13 +4,12 @@ import asyncio
 import json
 import math
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import msgspec
-from litestar.datastructures import Headers
 from litestar.types import Receive, Scope
 
 from crm_saas.kit.errors import (
@@ -37,14 +36,23 @@ _MAY_BE_UNFIT = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|[eE]\+?\d{3}|\d{309}")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 # What a proxy before us may read differently when it comes twice.
-_ONCE = ("authorization", "x-tenant", "host", "content-type", "idempotency-key")
+_ONCE = frozenset({"authorization", "x-tenant", "host", "content-type", "idempotency-key"})
+Headers = Mapping[str, str]
 
 
-def check_headers(headers: Headers) -> None:
-    """Raises MalformedRequest for a header that comes twice and means one thing."""
-    for name in _ONCE:
-        if len(headers.getall(name, [])) > 1:
+def read_headers(scope: Scope) -> Headers:
+    """By name in small letters, as ASGI has them; of one that comes several times, the first.
+
+    Raises MalformedRequest for a header that comes twice and means one thing.
+    """
+    headers: dict[str, str] = {}
+    for raw_name, value in scope["headers"]:
+        name = raw_name.decode("latin-1")
+        if name not in headers:
+            headers[name] = value.decode("latin-1")
+        elif name in _ONCE:
             raise MalformedRequest(f"Send the header {name.title()} once.")
+    return headers
 
 
 class BodiesInHand:
@@ -85,6 +93,8 @@ async def _read_body(
     declared = headers.get("content-length", "0")
     if declared.isascii() and declared.isdigit() and int(declared) > bytes_max:
         raise TooLarge(f"A body may have {bytes_max:,} bytes at the most.")
+    if "transfer-encoding" not in headers and headers.get("content-length", "0") == "0":
+        return await _read(receive, bytes_max, hold)  # there is none to wait for
     try:
         async with asyncio.timeout(SECONDS_MAX):
             return await _read(receive, bytes_max, hold)
@@ -111,7 +121,8 @@ async def _read(receive: Receive, bytes_max: int, hold: Callable[[int], None]) -
 
 def check_body(body: bytes, headers: Headers, scope: Scope) -> None:
     """Refuses NUL, wrong encodings and deep nesting before a decoder or the database meets them."""
-    if b"\x00" in unquote_to_bytes(scope["query_string"]) or "\x00" in scope["path"]:
+    query = scope["query_string"]
+    if (query and b"\x00" in unquote_to_bytes(query)) or "\x00" in scope["path"]:
         raise InvalidInput("The NUL character (%00) cannot be part of a path or a query.")
     if not body:
         return

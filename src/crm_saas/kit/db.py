@@ -96,23 +96,15 @@ class Database:
         async with AsyncSession(self._engines[pool], expire_on_commit=False) as session:
             yield session
 
-    @asynccontextmanager
-    async def wire(self) -> AsyncIterator[Wire]:
-        """A connection for a request, which the pool makes sure of when it comes back: what is in
-        a transaction then is closed and not lent again. Raises PoolTimeout and DBAPIError."""
+    async def borrow(self) -> Wire:
+        """A connection for a request, to be used as `async with`: what nobody has committed is
+        rolled back, and the connection returned. Raises PoolTimeout and DBAPIError."""
         engine = self._engines["requests"].sync_engine
         try:
-            lent = await greenlet_spawn(engine.raw_connection)
+            lent = await greenlet_spawn(engine.pool.connect)
         except psycopg.Error as error:
             raise as_database_error(None, error) from error
-        wire = Wire(lent, prepares=self.settings.prepare_threshold is not None)
-        try:
-            yield wire
-        finally:
-            try:
-                await wire.roll_back()
-            finally:
-                await wire.give_back()
+        return Wire(lent, prepares=self.settings.prepare_threshold is not None)
 
     @asynccontextmanager
     async def session_on(self, wire: Wire) -> AsyncIterator[AsyncSession]:

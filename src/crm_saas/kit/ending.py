@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
@@ -46,10 +45,14 @@ class Ending:
     answer: Mapping[str, Any] | None = None
     """The row that keeps the answer (kit/idempotency.py), which the last call writes."""
 
-    def call(self, tenant_id: UUID) -> Call:
+    def call(self) -> Call:
         assert self.last is not None, "nobody has said what comes last"
         answer = None if self.answer is None else msgspec.json.encode(self.answer).decode()
-        return self.last.statement.with_values(tenant=tenant_id, answer=answer, **self.last.values)
+        return self.last.statement.with_values(answer=answer, **self.last.values)
+
+    def read(self, rows: list[Any]) -> Late:
+        assert self.last is not None
+        return self.last.read(rows)
 
 
 class LostRace(Conflict):

@@ -158,7 +158,7 @@ def keep(context: Context, answer: Mapping[str, Any]) -> None:
     """The same with the commit of the request, or by what it does last."""
     assert context.ending is not None, "only a request ends so"
     context.ending.answer = answer
-    context.ending.last = context.ending.last or LastCall(_STORE, {})
+    context.ending.last = context.ending.last or LastCall(_STORE, {"tenant": context.tenant.id})
 
 
 def stored_body(context: Context, earlier: Earlier) -> bytes:

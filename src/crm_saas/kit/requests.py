@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, cast
 
-import structlog
+import uuid_utils
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars
 
-from crm_saas.kit.ids import new_id
 from crm_saas.kit.settings import Settings
 from crm_saas.kit.telemetry.logs import log_request
 
@@ -46,7 +46,7 @@ class RequestLog:
         state: dict[str, Any] = scope.setdefault("state", {})
         state["request_id"] = _request_id(headers)
         state["address"] = self._address(scope, headers)
-        structlog.contextvars.bind_contextvars(request_id=state["request_id"])
+        bind_contextvars(request_id=state["request_id"])
         started_at = time.perf_counter()
         status = 500
 
@@ -127,4 +127,4 @@ def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 def _request_id(headers: dict[bytes, bytes]) -> str:
     """The caller's own id where it sends a usable one, so that its logs and ours meet."""
     given = headers.get(b"x-request-id", b"").decode("latin-1")
-    return given if _REQUEST_ID.fullmatch(given) else str(new_id())
+    return given if _REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())

@@ -27,13 +27,21 @@ class Shares:
 
     @contextmanager
     def of(self, caller: Hashable) -> Iterator[Share]:
+        share = self.join(caller)
+        try:
+            yield share
+        finally:
+            self.leave(caller, share)
+
+    def join(self, caller: Hashable) -> Share:
+        """Whoever joins has to leave."""
         share = self._shares.get(caller)
         if share is None:
             share = self._shares[caller] = Share(asyncio.Semaphore(self._places_of_one))
         share.users += 1
-        try:
-            yield share
-        finally:
-            share.users -= 1
-            if share.users == 0:
-                del self._shares[caller]
+        return share
+
+    def leave(self, caller: Hashable, share: Share) -> None:
+        share.users -= 1
+        if share.users == 0:
+            del self._shares[caller]

@@ -7,13 +7,15 @@ transaction by itself: PostgreSQL commits it at the end, or undoes it with the f
 """
 
 import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from hashlib import sha256
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Self, cast
+from uuid import UUID
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.abc import Buffer
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
@@ -29,9 +31,25 @@ from crm_saas.kit.telemetry import tracing
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _PREPARED = "crm_saas.prepared"
 WIRE = "crm_saas.wire"
-# Prepared on this connection once, and not any more: a pooler changed the server behind it, or a
-# migration changed the result's columns.
-FORGOTTEN = frozenset({"26000", "0A000"})
+# What was prepared here is not any more: a pooler put another server behind, or psycopg cleaned up.
+FORGOTTEN = "26000"
+# A migration changed the result's columns since: only another connection prepares it anew.
+OUTDATED = "0A000"
+
+
+def _text(value: str) -> bytes:
+    if "\x00" in value:  # libpq would take it for the text's end
+        raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+    return value.encode()
+
+
+_DUMPS: dict[type, Callable[[Any], bytes | None]] = {
+    type(None): lambda _: None,
+    str: _text,
+    UUID: lambda value: value.hex.encode(),
+    int: lambda value: str(value).encode(),
+    bytes: lambda value: b"\\x" + value.hex().encode(),
+}
 
 
 class Statement:
@@ -44,7 +62,6 @@ class Statement:
         numbered = _PLACEHOLDER.sub(lambda found: numbers[found[1]], text)
         self.sql = numbered.replace("%%", "%").encode()
         self.name = b"crm_" + sha256(self.sql).hexdigest()[:24].encode()
-        self.formats = [PyFormat.TEXT] * len(self.names)
 
     def with_values(self, **values: Any) -> "Call":
         return Call(self, values)
@@ -90,6 +107,7 @@ class Wire:
         self._prepares = prepares
         # Ends with the driver's connection, as what is prepared on it does.
         self._prepared: set[bytes] = lent.info.setdefault(_PREPARED, set())
+        self._is_outdated = False
 
     @property
     def in_transaction(self) -> bool:
@@ -104,11 +122,22 @@ class Wire:
             with suppress(DBAPIError):
                 await self.send(ROLLBACK)
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            await self.roll_back()
+        finally:
+            await self.give_back()
+
     async def give_back(self) -> None:
         """To the pool, once; nothing is sent any more."""
         if not self.lent.is_valid:
             return
-        if self.driver.pgconn.transaction_status == TransactionStatus.IDLE:
+        if self._is_outdated:
+            await greenlet_spawn(self.lent.invalidate)
+        elif self.driver.pgconn.transaction_status == TransactionStatus.IDLE:
             self.lent.close()
         else:  # kit/lending.py closes it, for which SQLAlchemy wants a greenlet
             await greenlet_spawn(self.lent.close)
@@ -124,12 +153,12 @@ class Wire:
         """
         began_idle = not self.in_transaction
         results = await self._exchange(calls)
-        if any(_is_forgotten(result) for result in results):
-            self._prepared.clear()
-            if began_idle:  # nothing of it happened, and what was begun on the way is empty
-                if self.in_transaction:
-                    await self._exchange([ROLLBACK])
-                results = await self._exchange(calls)
+        for _ in calls:
+            if not (self._forgets(calls, results) and began_idle):
+                break
+            if self.in_transaction:  # begun on the way, and empty
+                await self._exchange([ROLLBACK])
+            results = await self._exchange(calls)
         error: PGresult | None = None
         answers = []
         for call, result in zip(calls, results, strict=True):
@@ -138,32 +167,47 @@ class Wire:
             answers.append(Answer(self, call, result if error is None else error))
         return answers
 
+    def _forgets(self, calls: Sequence[Call], results: Sequence[PGresult]) -> bool:
+        """Whether a statement failed for not being prepared any more, or for being so too long."""
+        for call, result in zip(calls, results, strict=True):
+            state = _state_of(result)
+            if state == FORGOTTEN:
+                self._prepared.discard(call.statement.name)
+                return True
+            self._is_outdated = self._is_outdated or state == OUTDATED
+        return False
+
     def failure(self, call: Call, error: psycopg.Error) -> DBAPIError:
         broken = self.driver.closed or self.driver.broken
         return as_database_error(call.statement.text, error, broken=broken)
 
     async def _exchange(self, calls: Sequence[Call]) -> list[PGresult]:
         """One result a call."""
-        sends = self._sends(calls)
         with ExitStack() as spans:
             if tracing.is_on():
                 for call in calls:
                     spans.enter_context(tracing.statement_span(call.statement.text))
             try:
+                sends = self._sends(calls)
                 results = await self.driver.wait(_exchange(self.driver.pgconn, sends))
             except psycopg.Error as error:
                 raise self.failure(calls[0], error) from error
         return list(self._of_calls(sends, iter(results)))
 
     def _sends(self, calls: Sequence[Call]) -> "list[_Send]":
-        dumping = Transformer(self.driver)
         sends = []
         for statement, values in calls:
-            given = [values[name] for name in statement.names]
-            dumped = dumping.dump_sequence(given, statement.formats) if given else ()
+            dumped = [self._dumped(values[name]) for name in statement.names]
             is_new = self._prepares and statement.name not in self._prepared
             sends.append(_Send(statement, dumped, self._prepares, is_new))
         return sends
+
+    def _dumped(self, value: Any) -> Buffer | None:
+        """As text. What most statements are sent has a shorter way than psycopg's own."""
+        plain = _DUMPS.get(type(value))
+        if plain is not None:
+            return plain(value)
+        return Transformer(self.driver).dump_sequence([value], [PyFormat.TEXT])[0]
 
     def _of_calls(
         self, sends: "Sequence[_Send]", results: Iterator[PGresult]
@@ -218,11 +262,11 @@ def _exchange(
     return results
 
 
-def _is_forgotten(result: PGresult) -> bool:
+def _state_of(result: PGresult) -> str | None:
     if result.status != ExecStatus.FATAL_ERROR:
-        return False
+        return None
     state = result.error_field(DiagnosticField.SQLSTATE)
-    return state is not None and bytes(state).decode() in FORGOTTEN
+    return None if state is None else bytes(state).decode()
 
 
 def as_database_error(

@@ -37,7 +37,7 @@ class CredentialAhead(ReadAhead):
 
     async def read(self, statement: Statement, **values: Any) -> tuple[Context, list[Any]]:
         wanted = statement.with_values(tenant=self._tenant_id, **values)
-        async with self._database.wire() as wire:
+        async with await self._database.borrow() as wire:
             authenticated, found = await wire.send(self._credential, wanted)
         context = await self._let_in(authenticated.rows())
         rows = found.rows()

@@ -13,11 +13,11 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from crm_saas.kit.budgets import SUBJECTS_MAX, Balance, Leases
-from crm_saas.kit.context import Context
+from crm_saas.kit.context import Tenant
 from crm_saas.kit.crypto import KeyRing, keyed_hash
 from crm_saas.kit.db import Database
 from crm_saas.kit.errors import RequestBudgetExhausted
@@ -65,6 +65,8 @@ class RequestLimits:
         Comes before the address is counted, so that a noisy tenant does not spend what others
         behind the same address need.
         """
+        if not self._exhausted:
+            return
         for mark in _marks(caller):
             found = self._exhausted.get(mark)
             if found is not None and (seconds := found.until - time.monotonic()) > 0:
@@ -91,10 +93,10 @@ class RequestLimits:
             raise self._refusal(budget, balance.seconds_left, state)
 
     def charge_of(
-        self, caller: Caller, context: Context, state: dict[str, Any]
+        self, caller: Caller, tenant: Tenant, state: dict[str, Any]
     ) -> Callable[[int], Awaitable[None]]:
         """Counts so many requests for the budgets of an authenticated caller."""
-        return partial(self._charge, caller, self._budgets_of(caller, context), state)
+        return partial(self._charge, caller, self._budgets_of(caller, tenant), state)
 
     async def _charge(
         self, caller: Caller, budgets: Sequence[Budget], state: dict[str, Any], units: int
@@ -115,14 +117,14 @@ class RequestLimits:
             raise self._refusal(budget, balance.seconds_left, state, units)
         state["budget_headers"] = self._headers([(b, its) for b, its in spent if b.shown])
 
-    def _budgets_of(self, caller: Caller, context: Context) -> list[Budget]:
+    def _budgets_of(self, caller: Caller, tenant: Tenant) -> list[Budget]:
         """Those with a limit. To everybody's devices a business does not show how busy it is."""
-        tenant, settings = context.tenant, self._settings
+        settings = self._settings
         per_key = tenant.policy("requests_per_minute_key", settings.requests_per_minute_key)
         per_tenant = tenant.policy("requests_per_minute", settings.requests_per_minute_tenant)
         public = caller.token.kind == "pk"
         # A person on the staff of two businesses has a budget in each.
-        credential = (caller.token.hash, tenant.id.bytes)
+        credential = (caller.hash, tenant.id.bytes)
         budgets = [
             Budget("key", self._subject("key", *credential), per_key, shown=not public),
             Budget("tenant", self._subject("tenant", tenant.id.bytes), per_tenant, not public),
@@ -173,7 +175,12 @@ class RequestLimits:
 
     def _subject(self, kind: str, *parts: bytes) -> bytes:
         """No address and no token's hash in clear."""
-        return keyed_hash(self._key, kind.encode(), *parts)
+        return _subject(self._key, kind, parts)
+
+
+@lru_cache(maxsize=SUBJECTS_MAX)
+def _subject(key: bytes, kind: str, parts: tuple[bytes, ...]) -> bytes:
+    return keyed_hash(key, kind.encode(), *parts)
 
 
 _WHOSE = {
@@ -186,6 +193,6 @@ _WHOSE = {
 
 def _marks(caller: Caller) -> tuple[Mark, Mark]:
     """What an exhausted budget is remembered by: the credential, or that from one network."""
-    token = caller.token.hash
+    token = caller.hash
     slug = caller.tenant_slug
     return (token, slug, None), (token, slug, network_of(caller.address))

@@ -9,12 +9,10 @@ run again before anybody saw an answer. See docs/decisions/one-transaction-a-req
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
-from litestar.datastructures import Headers
-from litestar.middleware import ASGIMiddleware
+from litestar.enums import ScopeType
 from litestar.routes import HTTPRoute
 from litestar.types import (
     ASGIApp,
@@ -33,7 +31,7 @@ from structlog.contextvars import bind_contextvars
 from crm_saas.kit import idempotency
 from crm_saas.kit.admission import Admission
 from crm_saas.kit.ahead import ReadInTransaction
-from crm_saas.kit.bodies import BodiesInHand, check_body, check_headers
+from crm_saas.kit.bodies import BodiesInHand, check_body, read_headers
 from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.ending import Ending, Late, LostRace
@@ -65,8 +63,12 @@ _UNKNOWN_FATE = (
 )
 
 
-class RequestTransaction(ASGIMiddleware):
-    """Resolves the tenant from the credential and sets the Postgres session variable."""
+class RequestTransaction:
+    """Resolves the tenant from the credential and sets the Postgres session variable.
+
+    A middleware by its call alone: Litestar's base class asks of every request whether to pass it
+    by, and here none is.
+    """
 
     def __init__(
         self,
@@ -85,12 +87,20 @@ class RequestTransaction(ASGIMiddleware):
         self._parties = Parties()
         self._bodies = BodiesInHand()
 
+    def __call__(self, app: ASGIApp) -> ASGIApp:
+        async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == ScopeType.HTTP:
+                await self.handle(scope, receive, send, app)
+            else:
+                await app(scope, receive, send)
+
+        return middleware
+
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         options = scope["route_handler"].opt
         if cast(HTTPScope, scope)["method"] == "OPTIONS":  # Litestar's own handler, for every path
             raise MethodNotAllowed(_methods_of(scope))
-        headers = Headers.from_scope(scope)
-        check_headers(headers)
+        headers = read_headers(scope)
         state = scope["state"]
         settings = self._database.settings
         caller: Caller | None = None
@@ -185,12 +195,16 @@ class RequestTransaction(ASGIMiddleware):
     ) -> None:
         body: bytes = scope["state"]["body"]
         replay = _replay(body, answer.after_body(receive))
-        async with self._database.wire() as wire, self._database.session_on(wire) as session:
+        async with (
+            await self._database.borrow() as wire,
+            self._database.session_on(wire) as session,
+        ):
             begun, authenticated = await wire.send(BEGIN, authenticating(caller))
             begun.rows()
-            answer.commit = scope["state"]["let_go"] = partial(_commit, session, wire, scope)
             found = authenticated.rows()
             context = await self._admitted(scope, caller, found, session, ending_of(found))
+            answer.commit = partial(_commit, session, wire, scope, context.ending)
+            scope["state"]["let_go"] = answer.commit
             scope["state"]["ahead"] = ReadInTransaction(context)
             async with context.closing, _idempotent(scope, context, answer, body) as replayed:
                 if not replayed:
@@ -213,6 +227,11 @@ class RequestTransaction(ASGIMiddleware):
         """The context of a caller who may do this, and has paid for it. Raises refusals."""
         state = scope["state"]
         tenant, actor = resolve(caller, found, self._permissions_of)
+        self._parties.note(caller, tenant.id)
+        charge = self._limits.charge_of(caller, tenant, state)
+        if not state.get("counted"):  # once, however often it is attempted
+            await charge(1)
+            state["counted"] = True
         context = Context(
             session=session,
             tenant=tenant,
@@ -222,23 +241,14 @@ class RequestTransaction(ASGIMiddleware):
             request_id=caller.request_id,
             address=caller.address,
             ending=ending,
+            charge=charge,
         )
-        self._parties.note(caller, tenant.id)
-        context = await self._counted(context, caller, state)
         state["context"] = context
         self._note_use(context)
         state["log_tenant"] = tenant.slug
         bind_contextvars(tenant=tenant.slug)
         context.actor.require(scope["route_handler"].opt["permission"])
         return context
-
-    async def _counted(self, context: Context, caller: Caller, state: dict[str, Any]) -> Context:
-        """One request more for the caller's budgets, however often it is attempted."""
-        charge = self._limits.charge_of(caller, context, state)
-        if not state.get("counted"):
-            await charge(1)
-            state["counted"] = True
-        return replace(context, charge=charge)
 
 
 def _may_read_ahead(scope: Scope, caller: Caller) -> bool:
@@ -294,7 +304,8 @@ def _key_of(scope: Scope) -> str | None:
     """The Idempotency-Key, which only a POST may need; one that streams keeps its own answer."""
     if cast(HTTPScope, scope)["method"] != "POST" or scope["route_handler"].opt.get("streams_body"):
         return None
-    return Headers.from_scope(scope).get("idempotency-key")
+    header = next((v for name, v in scope["headers"] if name == b"idempotency-key"), None)
+    return None if header is None else header.decode("latin-1")
 
 
 def _methods_of(scope: Scope) -> set[str]:
@@ -315,11 +326,16 @@ def _may_run_again(error: Exception | None) -> bool:
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in RETRYABLE
 
 
-async def _commit(session: AsyncSession, wire: Wire, scope: Scope) -> Late:
+async def _commit(
+    session: AsyncSession, wire: Wire, scope: Scope, ending: Ending | None = None
+) -> Late:
     """A connection that breaks while it commits leaves open whether it did."""
     try:
-        late = await _end(scope["state"]["context"], wire)
-        await session.commit()
+        if session.in_transaction():
+            await session.flush()
+        late = await _end(wire, ending) if ending and ending.last else {}
+        if session.in_transaction():
+            await session.commit()
         if wire.in_transaction:  # that SQLAlchemy never saw
             await wire.fetch(COMMIT)
     except DBAPIError as error:
@@ -337,14 +353,10 @@ async def _commit(session: AsyncSession, wire: Wire, scope: Scope) -> Late:
     return late
 
 
-async def _end(context: Context, wire: Wire) -> Late:
-    """The last call, if there is one, and the commit together (kit/ending.py)."""
-    ending = context.ending
-    if ending is None or ending.last is None:
-        return {}
-    await context.session.flush()
-    made, committed = await wire.send(ending.call(context.tenant.id), COMMIT)
-    late = ending.last.read(made.rows())
+async def _end(wire: Wire, ending: Ending) -> Late:
+    """The last call and the commit, together (kit/ending.py)."""
+    made, committed = await wire.send(ending.call(), COMMIT)
+    late = ending.read(made.rows())
     committed.rows()
     return late
 

@@ -26,12 +26,12 @@ class Parties:
             return scope["route_handler"].handler_name
         if caller.token.tenant_id is not None:
             return caller.token.tenant_id
-        return self._tenants.get((caller.token.hash, caller.tenant_slug), caller.token.hash)
+        return self._tenants.get((caller.hash, caller.tenant_slug), caller.hash)
 
     def note(self, caller: Caller, tenant_id: UUID) -> None:
         if caller.token.tenant_id is not None:
             return
-        session = (caller.token.hash, caller.tenant_slug)
+        session = (caller.hash, caller.tenant_slug)
         self._tenants[session] = tenant_id
         self._tenants.move_to_end(session)
         if len(self._tenants) > SESSIONS_MAX:

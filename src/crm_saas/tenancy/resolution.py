@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
-from litestar.datastructures import Headers
 
+from crm_saas.kit.bodies import Headers
 from crm_saas.kit.context import ANY_CREDENTIAL, Actor, Tenant
 from crm_saas.kit.ending import Ending
 from crm_saas.kit.errors import Forbidden, Unauthorized
@@ -17,7 +18,8 @@ from crm_saas.kit.tokens import Token, read_token
 from crm_saas.kit.wire import Call, Statement
 
 PermissionsOf = Callable[[str], frozenset[str]]
-RolesWith = Callable[[str], Sequence[str]]
+RolesWith = Callable[[str], str]
+"""From a permission to PostgreSQL's array of the roles that have it, ready to be sent."""
 
 _WITH_KEY = Statement(
     "select key_id, name, role, scopes, staff_scope, member_id, team_ids, settings::text, now() "
@@ -63,6 +65,10 @@ class Caller:
     request_id: str
     address: str | None
 
+    @cached_property
+    def hash(self) -> bytes:
+        return self.token.hash
+
 
 def read_caller(
     headers: Headers, settings: Settings, *, request_id: str, address: str | None
@@ -91,21 +97,20 @@ def _named_tenant(headers: Headers, settings: Settings) -> str | None:
 def authenticating(caller: Caller) -> Call:
     """Its one row is what `resolve` reads; it sets the scope for what follows it."""
     if caller.token.kind == "st":
-        return _WITH_SESSION.with_values(hash=caller.token.hash, slug=caller.tenant_slug)
+        return _WITH_SESSION.with_values(hash=caller.hash, slug=caller.tenant_slug)
     return _authenticating_key(caller, needed=None, roles=None)
 
 
-def authenticating_for(caller: Caller, permission: str, roles: Sequence[str]) -> Call:
+def authenticating_for(caller: Caller, permission: str, roles: str) -> Call:
     """For a key, with a statement that is sent along: these are the roles that have the permission,
     and for others the statement meets no tenant."""
     needed = None if permission == ANY_CREDENTIAL else permission
-    return _authenticating_key(caller, needed=needed, roles=list(roles))
+    return _authenticating_key(caller, needed=needed, roles=roles)
 
 
-def _authenticating_key(caller: Caller, *, needed: str | None, roles: list[str] | None) -> Call:
-    token = caller.token
+def _authenticating_key(caller: Caller, *, needed: str | None, roles: str | None) -> Call:
     return _WITH_KEY.with_values(
-        tenant=token.tenant_id, hash=token.hash, needed=needed, roles=roles
+        tenant=caller.token.tenant_id, hash=caller.hash, needed=needed, roles=roles
     )
 
 

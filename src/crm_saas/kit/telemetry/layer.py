@@ -29,7 +29,7 @@ class Telemetry:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        if scope["path"] in _UNTRACED:
+        if not tracing.is_on() or scope["path"] in _UNTRACED:
             await self._counted(scope, receive, send)
             return
         method = _method_of(scope)
