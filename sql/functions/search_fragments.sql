@@ -54,7 +54,7 @@ begin
     indexed := array(
         select pattern
         from unnest(patterns) as pattern
-        where not exists (
+        where pattern <> '' and not exists (
             select
             from unnest(string_to_array(pattern, chr(31))) as alternative
             where alternative !~ '[[:alnum:]]{3}| [[:alnum:]]'

@@ -33,7 +33,7 @@ KINDS = {
     "a whole phone": ("96890000064", 50),
     "a number": ("cust-00170", 60),
     "the beginning of a number": ("cust-0", 100),
-    "the beginning of an e-mail": ("mohammed.6", 100),
+    "the beginning of an e-mail": ("mohammed.1", 100),
     "a swapped letter": ("balsuhi", 2200),
     "a wrong letter, in Arabic": ("البلوسي", 2200),
     "a phone with a wrong digit": ("96890000063", 400),
