@@ -65,6 +65,7 @@ begin
     if tenant is distinct from current_tenant() then
         raise insufficient_privilege using message = 'the search names another tenant';
     end if;
+    perform plan_search();
     if query is null or folded = '' then
         return;
     end if;

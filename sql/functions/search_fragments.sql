@@ -1,6 +1,6 @@
 -- The fragment half of search_customers: at most `most` ids, unranked, of customers whose
--- search_text is like one alternative of every element of `patterns`. The alternatives of an
--- element stand in one text, with chr(31) between them, which no folded text contains.
+-- search_text is like every element of `patterns`. One of them may hold several alternatives, with
+-- chr(31) between them, which no folded text contains.
 --
 -- Runs as crm_search, whose only policy (policies/search.sql) carries tenant, scope and patterns:
 -- under the caller's policies no trigram operator could use its index (DESIGN 2.5).
@@ -27,6 +27,8 @@ set search_path = pg_catalog, public, pg_temp
 set enable_seqscan = off
 set enable_indexscan = off
 set enable_indexonlyscan = off
+set seq_page_cost = 0
+set random_page_cost = 0
 set cpu_tuple_cost = 100
 set max_parallel_workers_per_gather = 0
 set jit = off
@@ -46,17 +48,18 @@ begin
     if tenant is distinct from current_tenant() then
         raise insufficient_privilege using message = 'the search names another tenant';
     end if;
+    perform plan_search();
     -- Without three alphanumerics in a row, or a word's beginning, a pattern has no whole trigram
     -- and would read the index from end to end: such ones only filter.
     indexed := array(
         select pattern
         from unnest(patterns) as pattern
-        where not exists (
+        where pattern <> '' and not exists (
             select
             from unnest(string_to_array(pattern, chr(31))) as alternative
             where alternative !~ '[[:alnum:]]{3}| [[:alnum:]]'
         )
-        order by length(pattern) desc, pattern
+        order by strpos(pattern, chr(31)) > 0 desc, length(pattern) desc, pattern
         limit 3
     );
     if cardinality(indexed) = 0 or wanted is null or wanted < 1 then
@@ -66,16 +69,17 @@ begin
     -- '%' fits all; beside another pattern it costs the index nothing.
     indexed := indexed || array['%', '%'];
 
-    for stage in 1..3 loop
+    -- At 0 no words are in force, so that the plan which is kept was not made for some of them.
+    for stage in 0..3 loop
         -- Six windows spread over the older ones are enough to meet what is common there only.
         windows := case stage
             when 1 then array[last_window, last_window - 1]
             when 2 then array(select last_window * place / 8 from generate_series(1, 6) as place)
         end;
-        continue when stage < 3 and (last_window is null or last_window < 8);
-        exit when stage = 3 and not is_everybody and last_window >= 8;
+        continue when stage in (1, 2) and (last_window is null or last_window < 8);
         -- Many alternatives in many windows are more scans than the whole tenant.
         continue when stage = 2 and strpos(indexed[1], chr(31)) > 0;
+        exit when stage = 3 and not is_everybody and last_window >= 8;
         execute format(
             'set local app.search_windows = %L;'
             'set local app.search_recent_1 = %L;'
@@ -85,12 +89,12 @@ begin
             'set local app.search_pattern_2 = %L;'
             'set local app.search_pattern_3 = %L',
             array_to_string(array(select uuid_hash_extended(tenant, w) from unnest(windows) as w), ','),
-            case when stage < 3 then indexed[1] else nothing end,
-            indexed[2],
-            indexed[3],
-            case when stage = 3 then indexed[1] else nothing end,
-            indexed[2],
-            indexed[3]
+            case when stage = 3 then nothing when stage > 0 then indexed[1] else '' end,
+            case when stage > 0 then indexed[2] else '' end,
+            case when stage > 0 then indexed[3] else '' end,
+            case when stage = 3 then indexed[1] when stage > 0 then nothing else '' end,
+            case when stage > 0 then indexed[2] else '' end,
+            case when stage > 0 then indexed[3] else '' end
         );
         found := found || array(
             select c.id

@@ -1,5 +1,5 @@
 -- What somebody may have meant who typed words that nobody bears: at most four phrases, likelier
--- ones first. A word that somebody bears stays as it is; one without another spelling ends it.
+-- ones first. A word that somebody of the windows bears stays as it is.
 create or replace function search_phrases(
     tenant uuid,
     words text[],
@@ -25,6 +25,7 @@ begin
     if tenant is distinct from current_tenant() then
         raise insufficient_privilege using message = 'the search names another tenant';
     end if;
+    perform plan_search();
     if cardinality(words) > words_max then
         return '{}';
     end if;
@@ -42,7 +43,7 @@ begin
                                 tenant,
                                 like_patterns(array[word], '%'),
                                 newest_serial,
-                                true,
+                                false,
                                 case when whole_contacts then 200 else 1 end
                             )
                         )
@@ -57,9 +58,8 @@ begin
         if cardinality(spellings) = 0 and is_last_resort then
             spellings := search_spellings(tenant, word, 2, whole_contacts, newest_serial);
         end if;
-        if cardinality(spellings) = 0 then
-            return '{}';
-        end if;
+        -- It may be a rare word, and right.
+        continue when cardinality(spellings) = 0;
         phrases := array(
             select btrim(replace(concat(' ', phrase, ' '), concat(' ', word, ' '), concat(' ', spelling, ' ')))
             from unnest(phrases) with ordinality as p (phrase, phrase_place)

@@ -38,10 +38,12 @@ declare
     weak_patterns text[] := '{}';
     spellings text[] := '{}';
     candidates uuid[];
+    fits text[];
 begin
     if tenant is distinct from current_tenant() then
         raise insufficient_privilege using message = 'the search names another tenant';
     end if;
+    perform plan_search();
     if letters not between 4 and 40 or (slips = 2 and letters < 6) then
         return '{}';
     end if;
@@ -68,32 +70,40 @@ begin
             || concat(start, matched[place + 1], matched[place], array_to_string(matched[place + 2:], ''));
     end loop;
 
-    candidates := array(
-        select *
-        from search_fragments(tenant, array[array_to_string(patterns, chr(31))], newest_serial, true, 200)
-        union all
-        -- A start and one last letter fit too many: these look no further than the windows.
-        select *
-        from search_fragments(tenant, array[array_to_string(weak_patterns, chr(31))], newest_serial, false, 200)
-    );
-    return array(
-        select fit.spelling[1]
-        from org_customers_mst c
-        cross join lateral regexp_matches(
-            case
-                when whole_contacts then search_names(c.search_text, c.email_norm, c.number_norm, c.phone)
-                else c.search_text
-            end,
-            concat('(?:^| )(', array_to_string(spellings, '|'), ')(?= |$)'),
-            'g'
-        ) as fit (spelling)
-        where c.tenant_org_id = tenant
-            and c.id = any (candidates)
-            and fit.spelling[1] <> word
-        group by fit.spelling[1]
-        order by count(*) desc, fit.spelling[1]
-        limit 3
-    );
+    -- What is spelled so in the windows is likelier meant than what is rare. A start and one last
+    -- letter fit too many to look for among everybody.
+    for round in 1..2 loop
+        candidates := array(
+            select *
+            from search_fragments(
+                tenant,
+                array[array_to_string(case when round = 1 then patterns || weak_patterns else patterns end, chr(31))],
+                case when round = 1 then newest_serial end,
+                round = 2,
+                200
+            )
+        );
+        fits := array(
+            select fit.spelling[1]
+            from org_customers_mst c
+            cross join lateral regexp_matches(
+                case
+                    when whole_contacts then search_names(c.search_text, c.email_norm, c.number_norm, c.phone)
+                    else c.search_text
+                end,
+                concat('(?:^| )(', array_to_string(spellings, '|'), ')(?= |$)'),
+                'g'
+            ) as fit (spelling)
+            where c.tenant_org_id = tenant
+                and c.id = any (candidates)
+                and fit.spelling[1] <> word
+            group by fit.spelling[1]
+            order by count(*) desc, fit.spelling[1]
+            limit 3
+        );
+        exit when cardinality(fits) > 0 or newest_serial < 8 << 14;
+    end loop;
+    return fits;
 end
 $$;
 

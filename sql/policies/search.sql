@@ -18,16 +18,16 @@ using (
     and (
         (
             search_text like any (string_to_array(nullif(current_setting('app.search_pattern_1', true), ''), chr(31)))
-            and search_text like any (string_to_array(nullif(current_setting('app.search_pattern_2', true), ''), chr(31)))
-            and search_text like any (string_to_array(nullif(current_setting('app.search_pattern_3', true), ''), chr(31)))
+            and search_text like nullif(current_setting('app.search_pattern_2', true), '')
+            and search_text like nullif(current_setting('app.search_pattern_3', true), '')
         )
         or (
             uuid_hash_extended(tenant_org_id, customer_seq >> 14) = any (
                 string_to_array(nullif(current_setting('app.search_windows', true), ''), ',')::bigint[]
             )
             and search_text like any (string_to_array(nullif(current_setting('app.search_recent_1', true), ''), chr(31)))
-            and search_text like any (string_to_array(nullif(current_setting('app.search_recent_2', true), ''), chr(31)))
-            and search_text like any (string_to_array(nullif(current_setting('app.search_recent_3', true), ''), chr(31)))
+            and search_text like nullif(current_setting('app.search_recent_2', true), '')
+            and search_text like nullif(current_setting('app.search_recent_3', true), '')
         )
         or (
             nullif(current_setting('app.search_similar_1', true), '') <% search_text

@@ -94,7 +94,7 @@ FAULTS = (
         "sql/functions/search_customers.sql",
         "if tenant is distinct from current_tenant() then",
         "if false then",
-        ("tests/customers/test_search_function.py::test_naming_another_tenant_is_refused",),
+        ("tests/customers/test_search_isolation.py::test_naming_another_tenant_is_refused",),
         also=tuple(
             (
                 f"sql/functions/{function}.sql",

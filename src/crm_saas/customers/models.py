@@ -155,6 +155,7 @@ class Customer(TenantOwned, Stamped, Base):
             "search_text",
             postgresql_using="gin",
             postgresql_ops={"search_text": "gin_trgm_ops"},
+            postgresql_with={"gin_pending_list_limit": 256},
         ),
     )
 
