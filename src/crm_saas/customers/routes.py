@@ -38,7 +38,7 @@ from crm_saas.customers.schemas import (
     Statistics,
     VerifyIdentity,
 )
-from crm_saas.customers.views import view_customer
+from crm_saas.customers.views import view_customer, view_row
 from crm_saas.kit.dependencies import RequestContext
 from crm_saas.kit.errors import NotFound, PreconditionFailed
 from crm_saas.kit.etags import IfMatch, etag_of, require_match
@@ -74,9 +74,10 @@ async def list_customers(
     wanted, order = await apply_view(context, wanted, sort, view)
     page = await listing.list_customers(context, wanted, sort=order, limit=limit, cursor=cursor)
     count = await listing.count_customers(context, wanted, sort=order) if total else None
+    whole = context.actor.may("customers:unmask")
     return CustomerList(
         items=[
-            view_customer(context, c, matched_by=page.matched_by.get(c.id)) for c in page.customers
+            view_row(c, whole=whole, matched_by=page.matched_by.get(c.id)) for c in page.customers
         ],
         next_cursor=page.next_cursor,
         is_fast=page.is_fast,
