@@ -18,7 +18,7 @@ from crm_saas.custom import models as custom_models
 from crm_saas.custom import routes as custom_routes
 from crm_saas.customers import models as customer_models
 from crm_saas.customers import routes as customer_routes
-from crm_saas.customers import saved_view_routes, saved_views
+from crm_saas.customers import saved_view_routes, saved_views, statistics
 from crm_saas.customers import tasks as customer_tasks
 from crm_saas.kit import budgets, events, idempotency
 from crm_saas.kit.jobs import Job, PeriodicJob
@@ -61,6 +61,7 @@ MODELS = (
     custom_models,
     customer_models,
     saved_views,
+    statistics,
     bulk_models,
     address_models,
     merge_models,

@@ -1,15 +1,14 @@
 """Reads of customers. Each names the tenant, beside the policies that would hold anyway."""
 
-from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.sql.elements import ColumnElement
 
 from crm_saas.customers.errors import CustomerNotFound
 from crm_saas.customers.folding import fold_text
 from crm_saas.customers.models import Customer
-from crm_saas.customers.schemas import MergedFrom, Statistics
+from crm_saas.customers.schemas import MergedFrom
 from crm_saas.kit.context import Context
 
 MERGE_CHAIN_MAX = 32
@@ -64,42 +63,3 @@ async def former_customers(context: Context, survivor_id: UUID) -> list[UUID]:
         )
     )
     return list(rows)
-
-
-async def customer_statistics(context: Context) -> Statistics:
-    """One pass over the tenant's living customers, as far as the actor sees them."""
-    now = datetime.now(UTC)
-    rows = await context.session.execute(
-        select(
-            Customer.profile_status,
-            Customer.status,
-            Customer.customer_type,
-            func.count(),
-            func.count().filter(Customer.created_at >= now - timedelta(days=7)),
-            func.count().filter(Customer.created_at >= now - timedelta(days=30)),
-        )
-        .where(
-            Customer.tenant_org_id == context.tenant.id,
-            Customer.status.in_(("active", "inactive", "blocked")),
-        )
-        .group_by(Customer.profile_status, Customer.status, Customer.customer_type)
-    )
-    counted = Statistics(
-        total=0,
-        by_profile_status={},
-        by_status={},
-        by_customer_type={},
-        created_last_7_days=0,
-        created_last_30_days=0,
-    )
-    for profile, status, kind, count, last_7_days, last_30_days in rows:
-        counted.total += count
-        for group, name in (
-            (counted.by_profile_status, profile),
-            (counted.by_status, status),
-            (counted.by_customer_type, kind),
-        ):
-            group[name] = group.get(name, 0) + count
-        counted.created_last_7_days += last_7_days
-        counted.created_last_30_days += last_30_days
-    return counted

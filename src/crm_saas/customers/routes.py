@@ -9,7 +9,7 @@ from litestar.response import Stream
 from crm_saas.audit.queries import list_events
 from crm_saas.audit.schemas import EventList
 from crm_saas.custom.queries import load_fields
-from crm_saas.customers import editing, export, listing
+from crm_saas.customers import editing, export, listing, statistics
 from crm_saas.customers.creation import access_to_change
 from crm_saas.customers.errors import (
     CustomerBlocked,
@@ -24,7 +24,6 @@ from crm_saas.customers.proofs import prove_phone
 from crm_saas.customers.queries import (
     access_customer,
     access_merged,
-    customer_statistics,
     former_customers,
     is_number,
 )
@@ -33,6 +32,7 @@ from crm_saas.customers.schemas import (
     BlockCustomer,
     CustomerList,
     CustomerView,
+    Growth,
     MergedFrom,
     PatchCustomer,
     Statistics,
@@ -89,7 +89,16 @@ async def list_customers(
 
 @get("/customers/statistics", permission="customers:read", responses=problems())
 async def show_customer_statistics(context: RequestContext) -> Statistics:
-    return await customer_statistics(context)
+    """Of the customers that one sees: counted now, or of many some minutes ago (`asOf`)."""
+    return await statistics.customer_statistics(context)
+
+
+@get("/customers/statistics/growth", permission="customers:read", responses=problems())
+async def show_customer_growth(
+    context: RequestContext, by: FromQuery[statistics.Step] = "day"
+) -> Growth:
+    """New customers of each day, week (from Monday) or month in the tenant's time zone."""
+    return await statistics.customer_growth(context, by)
 
 
 @get(
@@ -282,7 +291,7 @@ def answer(
 
 
 ROUTES = [
-    list_customers, show_customer_statistics, export_customers, read_customer,
+    list_customers, show_customer_statistics, show_customer_growth, export_customers, read_customer,
     read_customer_by_number, edit_customer, deactivate_customer, reactivate_customer,
     block_customer, verify_identity, read_customer_history,
 ]  # fmt: skip
