@@ -219,6 +219,19 @@ def test_so_does_who_sees_few_of_many(crowds: Crowds, scope: str, crowded: str) 
     assert max(cost.rows for cost in found.values()) > 0
 
 
+@pytest.mark.parametrize(
+    "nobody",
+    [
+        Actor(kind="key", id=None, name="", role="", staff_scope="own"),
+        Actor(kind="key", id=None, name="", role="", staff_scope="team"),
+    ],
+    ids=lambda actor: actor.staff_scope,
+)
+def test_who_sees_nobody_walks_nowhere(crowds: Crowds, nobody: Actor) -> None:
+    found = costs(crowds, "rare", nobody, [Pair("", "createdAt", "")])
+    assert {(cost.rows, cost.buffers <= BUFFERS_MAX) for cost in found.values()} == {(0, True)}
+
+
 def test_several_values_of_one_filter(crowds: Crowds) -> None:
     """Each from an index of its own order, the first of them together."""
 

@@ -27,6 +27,7 @@ from crm_saas.customers.fast import fast_instead, is_fast, leading_filters
 from crm_saas.customers.filter_values import is_word, read_several, value_conditions
 from crm_saas.customers.filters import SEVERAL, SHOWN, CustomerQuery, conditions
 from crm_saas.customers.models import Customer
+from crm_saas.customers.queries import NOBODY, in_scope
 from crm_saas.customers.views import COLUMNS
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import InvalidInput
@@ -147,7 +148,7 @@ def _arms(
     query = _ROWS.where(*conditions(context, wanted))
     order = (_SORT_COLUMNS[key][0], Customer.id)
     if len(leading) != 1:
-        return [(query.where(*_scope_conditions(context)), order)]
+        return [(query.where(*in_scope(context)), order)]
     [(name, value)] = leading.items()
     return [(query.where(arm), order) for arm in _values_of(name, value)] or [(query, order)]
 
@@ -171,18 +172,10 @@ def _values_of(name: str, value: Any) -> list[ColumnElement[bool]]:
         words = read_several(value, SEVERAL[name])
         return [is_word(getattr(Customer, name), [word]) for word in dict.fromkeys(words)]
     if name == "team_id" and isinstance(value, list):
-        return [Customer.team_id == team for team in value]
+        return [Customer.team_id == team for team in value] or [NOBODY]
     if name == "assigned_to":
-        return [Customer.assigned_to == value]
+        return [NOBODY if value is None else Customer.assigned_to == value]
     return []
-
-
-def _scope_conditions(context: Context) -> list[ColumnElement[bool]]:
-    """What the policy will ask anyway, in a form that an index serves."""
-    actor = context.actor
-    if actor.staff_scope == "own":
-        return [Customer.assigned_to == actor.member_id]
-    return [Customer.team_id.in_(actor.team_ids)] if actor.staff_scope == "team" else []
 
 
 async def _limit_time(context: Context) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql.elements import ColumnElement
 
 from crm_saas.customers.models import LIVING, Customer
+from crm_saas.customers.queries import in_scope
 from crm_saas.customers.schemas import Growth, GrowthStep, Statistics
 from crm_saas.kit.context import Context
 from crm_saas.kit.jobs import Job, enqueue
@@ -169,13 +170,8 @@ async def _days(context: Context, *, since: date) -> dict[date, int]:
 
 
 def _living(context: Context) -> list[ColumnElement[bool]]:
-    scope: list[ColumnElement[bool]] = []
-    if context.actor.staff_scope == "own":
-        scope = [Customer.assigned_to == context.actor.member_id]
-    if context.actor.staff_scope == "team":
-        scope = [Customer.team_id.in_(context.actor.team_ids)]
     living: ColumnElement[bool] = literal_column(f"org_customers_mst.{LIVING}")
-    return [Customer.tenant_org_id == context.tenant.id, living, *scope]
+    return [Customer.tenant_org_id == context.tenant.id, living, *in_scope(context)]
 
 
 def _today(context: Context) -> date:
