@@ -12,6 +12,10 @@ branch_labels = None
 depends_on = None
 
 CUSTOMERS = "org_customers_mst"
+TABLES = (
+    "org_custom_fields", "org_custom_values", "org_saved_views", "org_bulk_jobs",
+    "org_customer_statistics",
+)  # fmt: skip
 LIVING = "status not in ('merged', 'erased')"
 
 # Those that hold what few customers have are partial: to a stub they cost nothing.
@@ -73,7 +77,8 @@ def upgrade() -> None:
     _create_custom_values()
     _create_views()
     _create_bulk_jobs()
-    for table in ("org_custom_fields", "org_custom_values", "org_saved_views", "org_bulk_jobs"):
+    _create_statistics()
+    for table in TABLES:
         protect(table)
     # Whoever waits for a table keeps all who come later waiting: give up, and be run again.
     op.execute("set local lock_timeout = '3s'")
@@ -100,7 +105,7 @@ def downgrade() -> None:
         for name in NEW:
             op.execute(f"drop index concurrently if exists {name}")
     op.drop_column("org_customers_mst", "custom_fields")
-    for table in ("org_bulk_jobs", "org_saved_views", "org_custom_values", "org_custom_fields"):
+    for table in reversed(TABLES):
         op.drop_table(table)
 
 
@@ -240,4 +245,22 @@ def _create_bulk_jobs() -> None:
             name=op.f("org_bulk_jobs_status_ck"),
         ),
         sa.PrimaryKeyConstraint("tenant_org_id", "id", name=op.f("org_bulk_jobs_pk")),
+    )
+
+
+def _create_statistics() -> None:
+    op.create_table(
+        "org_customer_statistics",
+        sa.Column("tenant_org_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("counts", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("days", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("as_of", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "asked_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("tenant_org_id", "id", name=op.f("org_customer_statistics_pk")),
     )

@@ -16,7 +16,7 @@ from crm_saas.bulk import routes as bulk_routes
 from crm_saas.bulk import tasks as bulk_tasks
 from crm_saas.custom import models as custom_models
 from crm_saas.custom import routes as custom_routes
-from crm_saas.customers import comparing, saved_view_routes, saved_views
+from crm_saas.customers import comparing, saved_view_routes, saved_views, statistics
 from crm_saas.customers import models as customer_models
 from crm_saas.customers import routes as customer_routes
 from crm_saas.customers import tasks as customer_tasks
@@ -69,6 +69,7 @@ MODELS = (
     customer_models,
     comparing,
     saved_views,
+    statistics,
     bulk_models,
     address_models,
     merge_models,

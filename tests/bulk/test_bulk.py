@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from crm_saas.bulk import chunks, service
+from crm_saas.bulk.schemas import IDS_MAX
 from crm_saas.worker import open_queue
 from factories.customers import create_guest, create_stub
 from factories.database import rows
@@ -174,6 +175,13 @@ def test_what_is_no_bulk_work_is_refused(api: httpx.Client, body: Any, field: st
     assert api.get("/customers/bulk").json()["items"] == []
 
 
+def test_bulk_work_has_bounds(api: httpx.Client) -> None:
+    ids = [str(uuid4()) for _ in range(IDS_MAX + 1)]
+    answer = api.post("/customers/bulk", json={"verb": "deactivate", "customerIds": ids})
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["customerIds"]
+
+
 def test_a_dry_run_counts_and_changes_nothing(api: httpx.Client) -> None:
     ids = [create_stub(api)["id"] for _ in range(3)]
     body = {"verb": "deactivate", "filter": {"status": "active"}}
@@ -276,6 +284,25 @@ def _as_owner(shop: TestTenant, statement: str) -> None:
 
     with psycopg.connect(shop.server.settings.database_url, autocommit=True) as owner:
         owner.execute(statement.encode())
+
+
+def test_a_job_sees_no_more_than_who_asked_for_it(
+    shop: TestTenant, run_jobs: Callable[[], None]
+) -> None:
+    seller, manager = signed_in(shop, "sales_manager", team="Ruwi"), shop.client("manager")
+    own = [create_stub(seller)["id"] for _ in range(4)]
+    foreign = [create_stub(manager)["id"] for _ in range(4)]
+    by_filter = bulk(seller, "edit", filter={}, changes={"locale": "ar"})
+    by_ids = bulk(seller, "deactivate", customerIds=own + foreign)
+
+    run_jobs()
+
+    for started, changed, refused in ((by_filter, 4, 0), (by_ids, 4, 4)):
+        done = manager.get(f"/customers/bulk/{started['id']}").json()
+        assert (done["status"], done["changed"], done["refused"]) == ("done", changed, refused)
+    assert {(read(manager, i)["locale"], read(manager, i)["status"]) for i in foreign} == {
+        (None, "active")
+    }
 
 
 def test_a_revoked_key_stops_its_work(shop: TestTenant, run_jobs: Callable[[], None]) -> None:

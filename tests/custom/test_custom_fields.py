@@ -201,10 +201,16 @@ def test_what_is_no_definition_is_refused(api: httpx.Client) -> None:
     ):
         answer = api.post("/custom-fields", json={"key": "x", "label": "X", "kind": "text"} | body)
         assert set(refused(answer)) == {field}
-    for number in range(FIELDS_MAX - 1):
+
+
+def test_definitions_have_bounds(api: httpx.Client) -> None:
+    for number in range(FIELDS_MAX):
         define(api, f"f{number}", "number")
     answer = api.post("/custom-fields", json={"key": "more", "label": "A", "kind": "text"})
-    assert answer.status_code == 409
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (
+        409,
+        "too-many-custom-fields",
+    )
 
 
 def test_who_reads_sees_and_owners_define(tenant: TestTenant, other_tenant: TestTenant) -> None:

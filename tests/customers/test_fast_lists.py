@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
+from psycopg import sql
 from sqlalchemy import Select
 
 from crm_saas import operator
@@ -34,7 +35,7 @@ COUNT = 4000
 PAGE = 50
 # A row of the page costs its row and now and then one that was merged; of a custom field, its
 # value and the way to the customer too.
-BUFFERS_MAX = 5 * PAGE
+BUFFERS_MAX = 7 * PAGE
 ASKED: dict[str, Any] = {
     "": None,
     "status": "inactive",
@@ -118,16 +119,27 @@ async def working(crowds: Crowds, tenant: str, actor: Actor) -> AsyncIterator[Co
         await database.close()
 
 
-async def explain(context: Context, query: Select[Any]) -> Cost:
-    """What the statement reads, run as the application runs it."""
+async def explain(context: Context, query: Select[Any], kept: str = "custom") -> Cost:
+    """What the statement reads, planned for its values (`custom`) or, as of one that is run often,
+    for any (`generic`)."""
     connection = await context.session.connection()
     compiled = query.compile(
         dialect=connection.dialect, compile_kwargs={"render_postcompile": True}
     )
-    found = await (await driver_cursor(context.session)).execute(
-        f"explain (analyze, buffers, format json) {compiled}".encode(), compiled.params
-    )
+    values: list[sql.Literal] = []
+
+    def numbered(found: re.Match[str]) -> str:
+        values.append(sql.Literal(compiled.params[found[1]]))
+        return f"${len(values)}"
+
+    cursor = await driver_cursor(context.session)
+    statement = re.sub(r"%\((\w+)\)s", numbered, str(compiled))
+    await cursor.execute(f"set local plan_cache_mode = force_{kept}_plan".encode())
+    await cursor.execute(f"prepare page as {statement}".encode())
+    run = sql.SQL("explain (analyze, buffers, format json) execute page ({})")
+    found = await cursor.execute(run.format(sql.SQL(", ").join(values)))
     [[[plan]]] = await found.fetchall()
+    await cursor.execute("deallocate page")
     top = plan["Plan"]
     return Cost(
         int(top["Actual Rows"]),
@@ -136,7 +148,9 @@ async def explain(context: Context, query: Select[Any]) -> Cost:
     )
 
 
-def costs(crowds: Crowds, crowded: str, actor: Actor, asked: list[Pair]) -> dict[str, Cost]:
+def costs(
+    crowds: Crowds, crowded: str, actor: Actor, asked: list[Pair], kept: str = "custom"
+) -> dict[str, Cost]:
     """Of each pair in both directions, from the first page and from the middle."""
 
     async def run() -> dict[str, Cost]:
@@ -152,7 +166,7 @@ def costs(crowds: Crowds, crowded: str, actor: Actor, asked: list[Pair]) -> dict
                         context, wanted, sort=sort, most=PAGE + 1, place=place
                     )
                     name = f"{pair.filter} {sort} {'again' if place else ''}"
-                    found[name] = await explain(context, query)
+                    found[name] = await explain(context, query, kept)
         return found
 
     return asyncio.run(run())
@@ -161,9 +175,10 @@ def costs(crowds: Crowds, crowded: str, actor: Actor, asked: list[Pair]) -> dict
 OWNER = Actor(kind="key", id=None, name="", role="owner", permissions=permissions_of("owner"))
 
 
+@pytest.mark.parametrize("kept", ["custom", "generic"])
 @pytest.mark.parametrize("crowded", ["rare", "common"])
-def test_a_pair_of_the_table_reads_its_page(crowds: Crowds, crowded: str) -> None:
-    found = costs(crowds, crowded, OWNER, pairs())
+def test_a_pair_of_the_table_reads_its_page(crowds: Crowds, crowded: str, kept: str) -> None:
+    found = costs(crowds, crowded, OWNER, pairs(), kept)
     assert {n: c for n, c in found.items() if c.buffers > BUFFERS_MAX or c.scanned} == {}
     full = [name for name, cost in found.items() if cost.rows == PAGE + 1]
     assert len(full) >= (16 if crowded == "rare" else 60)
@@ -184,7 +199,7 @@ def test_what_walks_an_index_far_is_seen(crowds: Crowds, crowded: str) -> None:
 
     cost = asyncio.run(run())
     assert cost.rows == RARE - 1
-    assert cost.buffers > 10 * BUFFERS_MAX
+    assert cost.buffers > 5 * BUFFERS_MAX
 
 
 SCOPED = {
@@ -202,6 +217,19 @@ def test_so_does_who_sees_few_of_many(crowds: Crowds, scope: str, crowded: str) 
     found = costs(crowds, crowded, SCOPED[scope], whole)
     assert {n: c for n, c in found.items() if c.buffers > BUFFERS_MAX or c.scanned} == {}
     assert max(cost.rows for cost in found.values()) > 0
+
+
+@pytest.mark.parametrize(
+    "nobody",
+    [
+        Actor(kind="key", id=None, name="", role="", staff_scope="own"),
+        Actor(kind="key", id=None, name="", role="", staff_scope="team"),
+    ],
+    ids=lambda actor: actor.staff_scope,
+)
+def test_who_sees_nobody_walks_nowhere(crowds: Crowds, nobody: Actor) -> None:
+    found = costs(crowds, "rare", nobody, [Pair("", "createdAt", "")])
+    assert {(cost.rows, cost.buffers <= BUFFERS_MAX) for cost in found.values()} == {(0, True)}
 
 
 def test_several_values_of_one_filter(crowds: Crowds) -> None:

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,9 @@ from uuid import UUID
 
 from litestar.datastructures import Headers
 
+from crm_saas.custom.values import read_text, read_value
 from crm_saas.customers.fields import read_name
+from crm_saas.customers.filter_values import read_moment, read_preferences, read_several
 from crm_saas.customers.filters import CustomerQuery, conditions
 from crm_saas.customers.folding import fold_text
 from crm_saas.customers.skeletons import name_skeleton, name_words
@@ -97,6 +100,18 @@ def _filter(name: str) -> Callable[[str], Any]:
     return parse
 
 
+def _custom(text: str) -> dict[str, Any]:
+    """What each kind of custom field takes it for."""
+    read = {}
+    for kind in ("text", "number", "date", "boolean", "choice"):
+        field: Any = SimpleNamespace(kind=kind, options=["gold"])
+        with suppress(ValueError):
+            read[kind] = read_text(field, text)
+            if read[kind] is not None:
+                assert read_value(field, read[kind]) == read[kind]
+    return read
+
+
 def _money(text: str) -> int:
     return minor_units(Money(amount=text, currency="OMR"))
 
@@ -154,6 +169,22 @@ PARSERS: dict[str, Parser] = {
     ),
     "customers.fields.read_name": Parser(
         read_name, ["Amal", "O'Neil", "محمّد"], (ValueError,), _keeps(read_name)
+    ),
+    "customers.filter_values.read_several": Parser(
+        lambda text: read_several(text, ("active", "blocked")), ["active, blocked"], (ValueError,)
+    ),
+    "customers.filter_values.read_preferences": Parser(
+        read_preferences, ['{"scent": "oud", "sizes": [1, 2.5]}'], (ValueError,)
+    ),
+    "customers.filter_values.read_moment": Parser(
+        lambda text: read_moment("from", text),
+        ["2026-11-20", "2026-11-20T08:00:00+04:00"],
+        (ValueError, Problem),
+        lambda _, moment: moment.utcoffset() is not None,
+    ),
+    "custom.values.read_text": Parser(
+        _custom, ["gold", "42.5", "2024-02-29", "true"], (), lambda _, read: "number" not in read
+        or abs(read["number"]) <= 2**53,
     ),
     "customers.folding.fold_text": Parser(fold_text, ["Émile", "أحمد", "ﷺ", "CUST-00001"]),
     "customers.skeletons.name_skeleton": Parser(

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import Uuid
 
 from crm_saas.bulk.models import TABLE, BulkJob
-from crm_saas.custom.models import VALUES, CustomValue
+from crm_saas.custom.models import VALUES, CustomField, CustomValue
 from crm_saas.custom.queries import load_fields
 from crm_saas.custom.values import comparable
 from crm_saas.customers.filters import CustomerFilter, conditions
@@ -172,23 +172,29 @@ async def _lay_out(
     for field in fields:
         if patch[field.key] is None:
             continue
-        column, content = comparable(field, patch[field.key])
-        if column == "text_value":
-            content = await context.session.scalar(select(content))
-        laid = [
-            {
-                "tenant_org_id": context.tenant.id,
-                "id": new_id(),
-                "customer_id": row.id,
-                "field_id": field.id,
-                "customer_created_at": row.created_at,
-                column: content,
-            }
-            for row in changing
-        ]
+        laid = await _rows_of(context, field, patch[field.key], changing)
         await context.session.execute(insert(CustomValue), laid)
         touched += [row["id"] for row in laid]
     return touched
+
+
+async def _rows_of(
+    context: Context, field: CustomField, value: Any, changing: Sequence[Row[Any]]
+) -> list[dict[str, Any]]:
+    column, content = comparable(field, value)
+    if column == "text_value":  # folded once for all
+        content = await context.session.scalar(select(content))
+    return [
+        {
+            "tenant_org_id": context.tenant.id,
+            "id": new_id(),
+            "customer_id": row.id,
+            "field_id": field.id,
+            "customer_created_at": row.created_at,
+            column: content,
+        }
+        for row in changing
+    ]
 
 
 def _among(ids: Sequence[UUID]) -> Any:

@@ -18,7 +18,7 @@ Kind = Literal["text", "number", "date", "boolean", "choice"]
 Key = Annotated[
     str,
     Meta(
-        pattern=r"^[a-z][A-Za-z0-9_]{0,39}(?!\n)$",
+        pattern=r"^[a-z][A-Za-z0-9_-]{0,39}(?!\n)$",
         description="What the value is called in bodies, filters and files. It stays for good.",
         examples=["shoeSize"],
     ),

@@ -208,11 +208,9 @@ async def apply_changes(
 ) -> None:
     """Writes changed columns, moves the claims with them, and records one event."""
     if "custom_fields" in columns:
-        columns["custom_fields"] = await patched_values(
-            context, customer.custom_fields, columns["custom_fields"]
-        )
-    before = {name: getattr(customer, name) for name in columns}
-    old, new = changed(before, columns)
+        sent = columns["custom_fields"]
+        columns["custom_fields"] = await patched_values(context, customer.custom_fields, sent)
+    old, new = changed({name: getattr(customer, name) for name in columns}, columns)
     wanted = claims_of(new)
     given_up = claims_of(old)
     holders = [
@@ -227,10 +225,7 @@ async def apply_changes(
         return
     await check_assignment(context, new)
     rows = {IDENTIFIERS: await _move_claims(context, customer.id, given_up, wanted)}
-    for name, value in new.items():
-        setattr(customer, name, value)
-    await context.session.flush()
-    await context.session.refresh(customer)
+    await _write(context, customer, new)
     if "custom_fields" in new:
         rows[VALUES] = await lay_out(context, customer, before=old["custom_fields"])
     await record(
@@ -242,6 +237,13 @@ async def apply_changes(
         after={name: value for name, value in new.items() if name not in _UNRECORDED},
         rows=rows,
     )
+
+
+async def _write(context: Context, customer: Customer, columns: dict[str, Any]) -> None:
+    for name, value in columns.items():
+        setattr(customer, name, value)
+    await context.session.flush()
+    await context.session.refresh(customer)
 
 
 async def lay_out(context: Context, customer: Customer, *, before: dict[str, Any]) -> list[UUID]:

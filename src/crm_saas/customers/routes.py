@@ -6,7 +6,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from crm_saas.audit.queries import list_events
 from crm_saas.audit.schemas import EventList
-from crm_saas.customers import editing, listing
+from crm_saas.customers import editing, listing, statistics
 from crm_saas.customers.creation import access_to_change
 from crm_saas.customers.errors import (
     CustomerBlocked,
@@ -20,7 +20,6 @@ from crm_saas.customers.filters import CustomerQuery, SortField
 from crm_saas.customers.proofs import prove_phone
 from crm_saas.customers.queries import (
     access_customer,
-    customer_statistics,
     former_customers,
 )
 from crm_saas.customers.reading import read_by_id, read_by_number
@@ -29,12 +28,13 @@ from crm_saas.customers.schemas import (
     BlockCustomer,
     CustomerList,
     CustomerView,
+    Growth,
     MergedFrom,
     PatchCustomer,
     Statistics,
     VerifyIdentity,
 )
-from crm_saas.customers.views import ShownCustomer, view_customer
+from crm_saas.customers.views import ShownCustomer, view_customer, view_row
 from crm_saas.kit.dependencies import Ahead, RequestContext
 from crm_saas.kit.errors import NotFound, PreconditionFailed
 from crm_saas.kit.etags import IfMatch, etag_of, require_match
@@ -70,9 +70,10 @@ async def list_customers(
     wanted, order = await apply_view(context, wanted, sort, view)
     page = await listing.list_customers(context, wanted, sort=order, limit=limit, cursor=cursor)
     count = await listing.count_customers(context, wanted, sort=order) if total else None
+    whole = context.actor.may("customers:unmask")
     return CustomerList(
         items=[
-            view_customer(context, c, matched_by=page.matched_by.get(c.id)) for c in page.customers
+            view_row(c, whole=whole, matched_by=page.matched_by.get(c.id)) for c in page.customers
         ],
         next_cursor=page.next_cursor,
         is_fast=page.is_fast,
@@ -84,7 +85,16 @@ async def list_customers(
 
 @get("/customers/statistics", permission="customers:read", responses=problems())
 async def show_customer_statistics(context: RequestContext) -> Statistics:
-    return await customer_statistics(context)
+    """Of the customers that one sees: counted now, or of many some minutes ago (`asOf`)."""
+    return await statistics.customer_statistics(context)
+
+
+@get("/customers/statistics/growth", permission="customers:read", responses=problems())
+async def show_customer_growth(
+    context: RequestContext, by: FromQuery[statistics.Step] = "day"
+) -> Growth:
+    """New customers of each day, week (from Monday) or month in the tenant's time zone."""
+    return await statistics.customer_growth(context, by)
 
 
 @get(
@@ -246,7 +256,7 @@ def answer(
 
 
 ROUTES = [
-    list_customers, show_customer_statistics, read_customer, read_customer_by_number,
-    edit_customer, deactivate_customer, reactivate_customer,
+    list_customers, show_customer_statistics, show_customer_growth, read_customer,
+    read_customer_by_number, edit_customer, deactivate_customer, reactivate_customer,
     block_customer, verify_identity, read_customer_history,
 ]  # fmt: skip

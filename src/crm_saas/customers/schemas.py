@@ -146,12 +146,27 @@ class CustomerList(Struct):
 
 
 class Statistics(Struct):
+    """True at `asOf`, which is some minutes ago where there are many customers."""
+
+    as_of: datetime
     total: int
     by_profile_status: dict[str, int]
     by_status: dict[str, int]
     by_customer_type: dict[str, int]
     created_last_7_days: int
     created_last_30_days: int
+
+
+class GrowthStep(Struct):
+    start: date
+    created: int
+
+
+class Growth(Struct):
+    """The last days (92), weeks (53) or months (36), the running one at the end."""
+
+    as_of: datetime | None
+    items: list[GrowthStep]
 
 
 class VerifyIdentity(Struct):

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import select
 
+from crm_saas.customers import statistics
 from crm_saas.customers.insertion import TABLE
 from crm_saas.customers.models import Customer
 from crm_saas.kit.context import Context
@@ -53,7 +54,7 @@ async def expire_guests_everywhere(platform: Database) -> None:
         )
 
 
-JOBS = (Job(name="customers.expire_guests", function=expire_guests),)
+JOBS = (Job(name="customers.expire_guests", function=expire_guests), *statistics.JOBS)
 PERIODIC_JOBS = (
     PeriodicJob(
         name="customers.expire_guests_everywhere",

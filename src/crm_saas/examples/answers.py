@@ -245,14 +245,6 @@ ANSWERS: dict[str, Json] = {
     # customers
     "CustomerView": _CUSTOMER,
     "CustomerList": _page(_CUSTOMER) | {"isFast": True},
-    "Statistics": {
-        "total": 3,
-        "byProfileStatus": {"guest": 1, "stub": 1, "full": 1},
-        "byStatus": {"active": 3},
-        "byCustomerType": {"individual": 3},
-        "createdLast7Days": 1,
-        "createdLast30Days": 3,
-    },
     "Found": {"outcome": "matched", "matchedBy": "phone", "customer": _CUSTOMER, "candidates": []},
     "BatchOutcomes": {
         "outcomes": [

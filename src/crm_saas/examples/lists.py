@@ -50,6 +50,16 @@ _BULK: Json = {
 }
 
 LIST_ANSWERS: Json = {
+    "Growth": {"asOf": _AT, "items": [{"start": "2026-01-31", "created": 3}]},
+    "Statistics": {
+        "asOf": _AT,
+        "total": 3,
+        "byProfileStatus": {"guest": 1, "stub": 1, "full": 1},
+        "byStatus": {"active": 3},
+        "byCustomerType": {"individual": 3},
+        "createdLast7Days": 1,
+        "createdLast30Days": 3,
+    },
     "SavedViewView": _VIEW,
     "SavedViewList": {"items": [_VIEW]},
     "FieldView": _FIELD,

@@ -46,17 +46,15 @@ async def merge_customers(
     Raises CustomerNotFound, AlreadyMerged, MergeBlocked, InvalidInput.
     """
     # Before the locks too: whoever follows a merge locks along it, against the order of ids.
-    refuse_blocked(
-        await blockers_of(context, await queries.access_pair(context, source_id, target_id))
-    )
+    seen = await queries.access_pair(context, source_id, target_id)
+    refuse_blocked(await blockers_of(context, seen))
     pair = await _lock(context, source_id, target_id)
     refuse_blocked(await blockers_of(context, pair))
     source, target = pair
     sides = decide(source, target, choices)
     now = datetime.now(UTC)
-    before = {customer.id: customer.custom_fields for customer in pair}
+    values = values_of(pair)
     kept = await _move_everything(context, pair, survivor_columns(source, target, sides), now)
-    laid_out = await lay_out_pair(context, pair, before)
     merge = Merge(
         tenant_org_id=context.tenant.id,
         id=new_id(),
@@ -73,8 +71,12 @@ async def merge_customers(
     )
     context.session.add(merge)
     await context.session.flush()
-    await _record(context, merge, pair, kept, laid_out)
+    await _record(context, merge, pair, kept, await lay_out_pair(context, pair, values))
     return merge, pair
+
+
+def values_of(pair: queries.Pair) -> dict[UUID, dict[str, Any]]:
+    return {customer.id: customer.custom_fields for customer in pair}
 
 
 async def lay_out_pair(

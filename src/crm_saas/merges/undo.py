@@ -22,7 +22,7 @@ from crm_saas.merges.fields import COMBINED, FIELDS, wire_name
 from crm_saas.merges.manifest import CUSTOMERS, SUGGESTIONS, Changed, Manifest, typed
 from crm_saas.merges.models import DUPLICATES, LOG, Duplicate, Merge
 from crm_saas.merges.schemas import KeptField, ReturnedRow, UndoReport
-from crm_saas.merges.service import CLAIMS, UNTOLD, lay_out_pair
+from crm_saas.merges.service import CLAIMS, UNTOLD, lay_out_pair, values_of
 
 ADDED_REPORTED_MAX = 200
 
@@ -37,7 +37,7 @@ async def undo_merge(context: Context, merge_id: UUID) -> tuple[Merge, queries.P
     pair = await _lock(context, merge, kept)
     await _check(context, merge)
     before = {customer.id: _facts(customer) for customer in pair}
-    values = {customer.id: customer.custom_fields for customer in pair}
+    values = values_of(pair)
     fields, settlement = await _restore_customers(context, kept, pair)
     rows, touched = await _return_rows(context, merge, kept)
     if kept.pair is not None:

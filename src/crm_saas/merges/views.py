@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from crm_saas.customers.models import Customer
+from crm_saas.customers.schemas import CustomerView
 from crm_saas.customers.views import view_customer
 from crm_saas.kit.context import Context
 from crm_saas.kit.emails import mask_email
@@ -13,6 +14,7 @@ from crm_saas.kit.phones import mask_phone
 from crm_saas.merges import moves, queries, service
 from crm_saas.merges.fields import (
     Choices,
+    Side,
     choices_of,
     clashing,
     clashing_values,
@@ -52,24 +54,7 @@ async def preview_merge(
         source=views["source"],
         target=views["target"],
         blockers=blockers,
-        clashes=[
-            Clash(
-                field=wire_name(field),
-                source=getattr(views["source"], field),
-                target=getattr(views["target"], field),
-                choice=sides[field],
-            )
-            for field in clashing(source, target)
-        ]
-        + [
-            Clash(
-                field=f"customFields.{key}",
-                source=source.custom_fields[key],
-                target=target.custom_fields[key],
-                choice=sides[f"custom_fields.{key}"],
-            )
-            for key in clashing_values(source, target)
-        ],
+        clashes=_clashes(pair, views, sides),
         choices=choices_of(sides),
         moves=[
             Moving(table=one.table.name, count=await moves.count_rows(context, one, source.id))
@@ -80,6 +65,30 @@ async def preview_merge(
         else view_customer(context, _survivor(target, survivor_columns(source, target, sides))),
         undo_days=service.undo_days(context),
     )
+
+
+def _clashes(
+    pair: queries.Pair, views: dict[str, CustomerView], sides: dict[str, Side]
+) -> list[Clash]:
+    plain = [
+        Clash(
+            field=wire_name(field),
+            source=getattr(views["source"], field),
+            target=getattr(views["target"], field),
+            choice=sides[field],
+        )
+        for field in clashing(*pair)
+    ]
+    custom = [
+        Clash(
+            field=f"customFields.{key}",
+            source=pair.source.custom_fields[key],
+            target=pair.target.custom_fields[key],
+            choice=sides[f"custom_fields.{key}"],
+        )
+        for key in clashing_values(*pair)
+    ]
+    return plain + custom
 
 
 def _survivor(target: Customer, columns: dict[str, Any]) -> Customer:
