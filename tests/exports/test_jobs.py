@@ -189,12 +189,11 @@ def test_what_grew_too_long_for_paper_fails_with_a_reason(
     assert failed["status"] == "failed" and "CSV" in failed["failure"]
 
 
-def test_a_store_that_fails_is_tried_again_and_then_given_up(
-    shop: Shop, settings: Settings, tmp_path: Path
-) -> None:
+def test_a_store_that_fails_is_tried_again_and_then_given_up(shop: Shop, tmp_path: Path) -> None:
     create_guest(shop.client)
     requested = shop.request()
     (tmp_path / "file").write_bytes(b"")
+    settings = shop.tenant.server.settings
     broken = replace(settings, files_url=(tmp_path / "file" / "below").as_uri())
 
     async def attempt() -> None:

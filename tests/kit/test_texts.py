@@ -30,6 +30,10 @@ NOT_SHOWN = {
 }
 
 
+# Is compared with what people read, and shown to nobody but whoever sent it.
+SEARCHED_FOR = {"CustomerFilter"}
+
+
 @pytest.mark.parametrize(
     ("typed", "kept"),
     [
@@ -88,7 +92,7 @@ def strings(
         return
     if "$ref" in schema:
         reference = schema["$ref"].rpartition("/")[2]
-        if reference not in met:
+        if reference not in met | SEARCHED_FOR:
             yield from strings(schemas, schemas[reference], name, met | {reference})
         return
     if schema.get("type") == "string":
