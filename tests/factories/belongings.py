@@ -12,6 +12,7 @@ from crm_saas.onboarding.schemas import BATCH_ROWS_MAX
 from factories.addresses import add_address
 from factories.canaries import plant, plant_everywhere
 from factories.customers import create_guest, create_stub
+from factories.imports import as_csv, upload
 from factories.tenants import TestTenant
 
 PASSWORD = "a long password"
@@ -117,6 +118,7 @@ class Belongings:
                 {"sourceId": thing("customer"), "targetId": thing("other_customer")},
             ),
             "suggestion": self._suggestion,
+            "import": self._import,
         }
         assert kind in makers, f"Say here how a {kind} is made."
         return makers[kind]()
@@ -132,6 +134,11 @@ class Belongings:
         planter = plant(self.tenant.server.settings, self.tenant.id, [SUGGESTIONS])
         return str(planter.rows[SUGGESTIONS]["id"])
 
+    def _import(self) -> str:
+        """Uploaded; nothing works on it."""
+        content = as_csv([["Name", "Phone"], [f"{self.mark} {fresh_word()}", new_mobile()]])
+        return str(upload(self.client, content)["id"])
+
     def _post(self, path: str, body: dict[str, str]) -> str:
         answer = self.client.post(path, json=body)
         assert answer.status_code in {200, 201}, answer.text
@@ -146,7 +153,7 @@ class Belongings:
         thing = self.new()
         for kind in (
             "customer", "other_customer", "guest", "number", "address",
-            "member", "suggestion", "session", "key", "team",
+            "member", "suggestion", "session", "key", "team", "import",
         ):  # fmt: skip
             self.kept[kind] = thing(kind)
         contacts = [(new_mobile(), fresh_email()) for _ in range(CONTACTS_MAX)]

@@ -20,6 +20,7 @@ KINDS = {
     r"session_?id": "session",
     r"team_?id": "team",
     r"member_?id|assigned_?to|actor_?id": "member",
+    r"import_?id": "import",
     r"merge_?id": "merge",
     r"suggestion_?id": "suggestion",
     r"target_?id": "other_customer",

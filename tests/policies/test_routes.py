@@ -55,6 +55,10 @@ REFUSED = {
     "log_in": (401, "the password is wrong on purpose"),
     "verify_otp": (422, "the code is wrong"),
     "twilio_callback": (403, "nobody but Twilio can sign it"),
+    "upload_import": (422, "an empty body is no file"),
+    "cancel_import": (409, "nothing works on it"),
+    "revert_import": (409, "it was not run"),
+    "download_import_result": (409, "it was not run"),
 }
 
 

@@ -72,7 +72,7 @@ def claim_lock(settings: Settings, tenant_id: UUID, claim: Claim) -> int:
 # A list of pairs would be a chain of ORs, which no index serves once there are many.
 _HOLDERS = text("""
     select i.kind, i.value, i.id, i.customer_id
-    from unnest(cast(:kinds as text[]), cast(:values as text[])) as w (kind, value)
+    from unnest(cast(:kinds as text[]), cast(:texts as text[])) as w (kind, value)
     join org_customer_identifiers i
         on i.tenant_org_id = :tenant
         and i.kind = w.kind
@@ -88,7 +88,7 @@ async def find_holders(context: Context, claims: Collection[Claim]) -> list[Hold
         {
             "tenant": context.tenant.id,
             "kinds": [claim.kind for claim in claims],
-            "values": [claim.value for claim in claims],
+            "texts": [claim.value for claim in claims],
         },
     )
     return [Holder(Claim(row[0], row[1]), row[2], row[3]) for row in rows]
