@@ -19,8 +19,8 @@ never sees another's rows.
 - **Errors** are `application/problem+json` (RFC 9457): act on `type`, show `detail`, mark
   `errors[].field`. Nothing is saved when the status is 400 or more.
 - **Support.** Every answer carries `X-Request-Id`; the logs know it.
-- **Bodies** are JSON in UTF-8. A field that is absent stays as it is, `null` empties it, one
-  that nobody knows is refused.
+- **Bodies** are JSON in UTF-8, but for the file of an import. A field that is absent stays as it
+  is, `null` empties it, one that nobody knows is refused.
 """.strip()
 
 _CUSTOMERS = Tag("Customers", "Guests, stubs and full profiles, from the till to the archive.")
@@ -34,6 +34,7 @@ TAGS = {
     "addresses": Tag("Addresses", "Places, the default one, and their verification."),
     "merges": Tag("Merges", "Duplicates found, made one, and taken apart again."),
     "exports": Tag("Exports", "Customers as a file: at once, or made beside the request."),
+    "imports": Tag("Imports", "Customers from a file: looked at, tried, done, and taken back."),
     "audit": Tag("Audit", "Who did what, and when."),
     "access": Tag("Access", "Keys, staff, teams and sessions."),
     "health": Tag("Health", "For probes."),
@@ -49,6 +50,7 @@ NAMES = {
     "BulkView": {"bulk_id": "id"},
     "NewKeyView": {"key_id": "id"},
     "ExportView": {"export_id": "id"},
+    "ImportView": {"import_id": "id"},
     "MergeDone": {"merge_id": "id", "customer_id": "customer/id"},
 }
 

@@ -14,6 +14,7 @@ from crm_saas.onboarding.schemas import BATCH_ROWS_MAX
 from factories.addresses import add_address
 from factories.canaries import plant, plant_everywhere
 from factories.customers import create_guest, create_stub
+from factories.imports import as_csv, upload
 from factories.tenants import TestTenant
 
 PASSWORD = "a long password"
@@ -129,6 +130,7 @@ class Belongings:
             ),
             "view": lambda: self._post("/views", {"name": fresh_word()}),
             "bulk": self._bulk,
+            "import": self._import,
         }
         assert kind in makers, f"Say here how a {kind} is made."
         return makers[kind]()
@@ -157,6 +159,11 @@ class Belongings:
                 self.client.post(f"/exports/{unfinished['id']}/cancel")
         return self._post("/exports", {"format": "csv"})
 
+    def _import(self) -> str:
+        """Uploaded; nothing works on it."""
+        content = as_csv([["Name", "Phone"], [f"{self.mark} {fresh_word()}", new_mobile()]])
+        return str(upload(self.client, content)["id"])
+
     def _post(self, path: str, body: dict[str, Any]) -> str:
         answer = self.client.post(path, json=body)
         assert answer.status_code in {200, 201, 202}, answer.text
@@ -171,7 +178,8 @@ class Belongings:
         thing = self.new()
         for kind in (
             "customer", "other_customer", "guest", "number", "address",
-            "member", "suggestion", "session", "key", "team", "export", "field", "view", "bulk",
+            "member", "suggestion", "session", "key", "team", "export", "import", "field", "view",
+            "bulk",
         ):  # fmt: skip
             self.kept[kind] = thing(kind)
         contacts = [(new_mobile(), fresh_email()) for _ in range(CONTACTS_MAX)]

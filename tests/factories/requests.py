@@ -23,6 +23,7 @@ KINDS = {
     r"session_?id": "session",
     r"team_?id": "team",
     r"member_?id|assigned_?to|actor_?id": "member",
+    r"import_?id": "import",
     r"merge_?id": "merge",
     r"export_?id": "export",
     r"suggestion_?id": "suggestion",

@@ -58,6 +58,10 @@ REFUSED = {
     "twilio_callback": (403, "nobody but Twilio can sign it"),
     "read_export_file": (409, "no worker makes it here"),
     "download_export": (404, "nobody but us can sign a link"),
+    "upload_import": (422, "an empty body is no file"),
+    "cancel_import": (409, "nothing works on it"),
+    "revert_import": (409, "it was not run"),
+    "download_import_result": (409, "it was not run"),
 }
 
 

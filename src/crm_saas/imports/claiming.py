@@ -43,7 +43,7 @@ async def exchange(context: Context, *, given_up: Sequence[Held], wanted: Sequen
         )
         for row in gone:
             moved.note(row.customer_id, row.id)
-    held = {h.claim for h in await find_holders(context, [c for c, _ in wanted])} if wanted else ()
+    held = {h.claim for h in await find_holders(context, [claim for claim, _ in wanted])}
     for customer_id, row_id in await _add(context, [w for w in wanted if w[0] not in held]):
         moved.note(customer_id, row_id)
     return moved

@@ -1,9 +1,11 @@
 """Which column becomes which field: guessed, corrected by the caller, checked."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from crm_saas.addresses.countries import COUNTRIES
+from crm_saas.imports.plans import UpsertBy
 from crm_saas.imports.targets import (
     ADDRESS,
     CONSENT_PREFIX,
@@ -19,7 +21,7 @@ from crm_saas.imports.targets import (
 from crm_saas.kit.errors import FieldError
 from crm_saas.kit.problems import invalid_input
 
-UPSERT_FIELDS = {
+UPSERT_FIELDS: dict[UpsertBy, str] = {
     "phone": "phone",
     "email": "email",
     "customerNumber": NUMBER,
@@ -27,12 +29,12 @@ UPSERT_FIELDS = {
 }
 
 
-class Guess(NamedTuple):
+class Guess(msgspec.Struct, frozen=True, rename="camel"):
     """`left_out` are headers with the reason why nothing of them would be imported."""
 
-    mapping: dict[str, str]
-    left_out: dict[str, str]
-    upsert_by: str
+    mapping: dict[str, str] = {}
+    left_out: dict[str, str] = {}
+    upsert_by: UpsertBy = "phone"
 
 
 def guess(headers: Sequence[str], sample: Sequence[Sequence[str]]) -> Guess:
@@ -69,14 +71,14 @@ def _fits(field: str, values: Sequence[str]) -> bool:
     return True
 
 
-def _key(fields: set[str]) -> str:
+def _key(fields: set[str]) -> UpsertBy:
     """Our own number and another system's id tell best who is meant."""
-    order = ("customerNumber", "externalId", "phone", "email")
+    order: tuple[UpsertBy, ...] = ("customerNumber", "externalId", "phone", "email")
     return next((key for key in order if UPSERT_FIELDS[key] in fields), "phone")
 
 
 def check_mapping(
-    headers: Sequence[str], mapping: Mapping[str, str | None], upsert_by: str
+    headers: Sequence[str], mapping: Mapping[str, str | None], upsert_by: UpsertBy
 ) -> dict[str, str]:
     """The columns that are mapped. Raises InvalidInput with one entry a column."""
     errors: list[FieldError] = []

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from crm_saas.imports.errors import ImportBusy, ImportExpired
-from crm_saas.imports.mapping import check_mapping
+from crm_saas.imports.mapping import Guess, check_mapping
 from crm_saas.imports.models import TABLE, Import
 from crm_saas.imports.plans import KeptPlan, Plan, starter_of
 from crm_saas.imports.queries import access_import
@@ -60,9 +60,9 @@ def starter(context: Context) -> dict[str, Any]:
 
 def _decide(row: Import, sent: Plan) -> KeptPlan:
     """What was sent, and the guesses for what was not."""
-    guessed: dict[str, Any] = row.guessed
-    upsert_by = sent.upsert_by or guessed["upsertBy"]
-    mapping = check_mapping(row.headers, sent.mapping or guessed["mapping"], upsert_by)
+    guessed = msgspec.convert(row.guessed, Guess)
+    upsert_by = sent.upsert_by or guessed.upsert_by
+    mapping = check_mapping(row.headers, sent.mapping or guessed.mapping, upsert_by)
     return KeptPlan(mapping, upsert_by, sent.mode, sent.empty_cells, sent.dates)
 
 

@@ -5,6 +5,8 @@ import zipfile
 from typing import BinaryIO, NamedTuple
 from uuid import UUID
 
+import msgspec
+
 from crm_saas.imports.encodings import LOOK_BYTES, Delimiter, Dialect, Encoding, detect
 from crm_saas.imports.errors import UnreadableFile
 from crm_saas.imports.mapping import Guess, guess
@@ -95,11 +97,7 @@ async def add_import(context: Context, kept: Kept) -> Import:
         file_name=kept.name,
         headers=head.headers,
         sample=head.sample,
-        guessed={
-            "mapping": guessed.mapping,
-            "leftOut": guessed.left_out,
-            "upsertBy": guessed.upsert_by,
-        },
+        guessed=msgspec.to_builtins(guessed),
         starter=starter(context),
         status="uploaded",
         expires_at=expiry("uploaded"),

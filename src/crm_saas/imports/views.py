@@ -1,10 +1,9 @@
 """Imports as the API shows them."""
 
-from typing import Any
-
 import msgspec
 
 from crm_saas.imports.checking import Problem
+from crm_saas.imports.mapping import Guess
 from crm_saas.imports.models import Import, ImportRow
 from crm_saas.imports.plans import KeptPlan
 from crm_saas.imports.schemas import ImportRowView, ImportView, LeftOut, Progress
@@ -20,14 +19,14 @@ def kept_plan(row: Import) -> KeptPlan | None:
 
 
 def view_import(row: Import) -> ImportView:
-    guessed: dict[str, Any] = row.guessed
+    guessed = msgspec.convert(row.guessed, Guess)
     plan = kept_plan(row)
     return ImportView(
         **{name: getattr(row, name) for name in _SAME},
         dry_run=row.is_dry,
-        mapping=plan.mapping if plan else guessed["mapping"],
-        left_out=_left_out(row, plan),
-        upsert_by=plan.upsert_by if plan else guessed["upsertBy"],
+        mapping=plan.mapping if plan else guessed.mapping,
+        left_out=_left_out(row, guessed, plan),
+        upsert_by=plan.upsert_by if plan else guessed.upsert_by,
         plan=plan,
         progress=Progress(
             phase=row.phase,  # type: ignore[arg-type]
@@ -37,13 +36,13 @@ def view_import(row: Import) -> ImportView:
             counts=row.counts,
         ),
         has_result=row.result_name is not None,
-        created_by=row.starter["name"],
+        created_by=row.starter.get("name", ""),
     )
 
 
-def _left_out(row: Import, plan: KeptPlan | None) -> list[LeftOut]:
-    reasons: dict[str, str] = row.guessed["leftOut"]
-    mapped = plan.mapping if plan else row.guessed["mapping"]
+def _left_out(row: Import, guessed: Guess, plan: KeptPlan | None) -> list[LeftOut]:
+    reasons = guessed.left_out
+    mapped = plan.mapping if plan else guessed.mapping
     return [
         LeftOut(column=header, reason=reasons.get(header, "it was left out of the mapping"))
         for header in row.headers
