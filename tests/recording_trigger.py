@@ -27,6 +27,8 @@ EXEMPT = {
     "org_imports": "counts how far a job is; what is done with an import has its records",
     "org_import_rows": "is the file's text; what is made of it has its records",
     "org_customer_statistics": "is counted from the customers, and nobody's act",
+    "org_duplicate_sweeps": "is the progress of a job, whose start, end and findings are recorded",
+    "org_name_counts": "is counted from the customers",
     "org_api_key_uses": "is bookkeeping of reads, gathered and written once a minute",
 }
 

@@ -69,6 +69,26 @@ async def note(context: Context, customer_ids: Collection[UUID]) -> None:
     )
 
 
+async def count_noted(context: Context, most: int) -> int:
+    rows = select(CustomerToCompare.id).where(CustomerToCompare.tenant_org_id == context.tenant.id)
+    counted = await context.session.scalar(
+        select(func.count()).select_from(rows.limit(most).subquery())
+    )
+    return counted or 0
+
+
+async def noted_since(context: Context, since: datetime) -> bool:
+    found = await context.session.scalar(
+        select(CustomerToCompare.id)
+        .where(
+            CustomerToCompare.tenant_org_id == context.tenant.id,
+            CustomerToCompare.noted_at > since,
+        )
+        .limit(1)
+    )
+    return found is not None
+
+
 async def read_noted(context: Context, most: int) -> list[Noted]:
     """The rows are not locked: a request that changes a customer never waits for the job."""
     rows = await context.session.execute(
@@ -92,5 +112,17 @@ async def remove_noted(context: Context, noted: Sequence[Noted]) -> None:
     await context.session.execute(
         delete(CustomerToCompare)
         .where(ours, CustomerToCompare.id.in_(free.all()))
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def forget_noted(context: Context, *, before: datetime) -> None:
+    """All that waited then has been compared otherwise."""
+    await context.session.execute(
+        delete(CustomerToCompare)
+        .where(
+            CustomerToCompare.tenant_org_id == context.tenant.id,
+            CustomerToCompare.noted_at < before,
+        )
         .execution_options(synchronize_session=False)
     )
