@@ -1,8 +1,8 @@
 """`python -m benchmarks`: what `make bench` runs."""
 
 import argparse
-import signal
 import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 
@@ -12,7 +12,7 @@ from benchmarks.dataset.building import POSTGRES, DataSet, opened
 from benchmarks.items import ITEMS, Unmeasured
 from benchmarks.machine import this_machine
 from benchmarks.results import Report, Row
-from benchmarks.saying import say
+from benchmarks.saying import end_on_signals, say
 from benchmarks.sizes import SIZES, Size
 from benchmarks.table import as_text
 from crm_saas.kit.settings import ROOT
@@ -20,8 +20,7 @@ from crm_saas.kit.settings import ROOT
 
 def main() -> None:
     asked = _arguments()
-    # Whoever ends this process ends all that it has started.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_on_signals()
     size, items = SIZES[asked.size], asked.items or list(ITEMS)
     with opened(size, say) as data:
         report = run(data, items, _command(asked))
@@ -105,4 +104,7 @@ def _commit() -> str:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("Stopped; nothing that was started still runs.")

@@ -1,12 +1,11 @@
 """`python -m benchmarks.build SIZE`: the data set alone; with `--hold`, for a look at it."""
 
 import argparse
-import signal
 import threading
 from contextlib import suppress
 
 from benchmarks.dataset.building import opened
-from benchmarks.saying import say
+from benchmarks.saying import end_on_signals, say
 from benchmarks.sizes import SIZES
 
 if __name__ == "__main__":
@@ -14,7 +13,7 @@ if __name__ == "__main__":
     parser.add_argument("size", choices=SIZES)
     parser.add_argument("--hold", action="store_true", help="serve it until Ctrl-C")
     asked = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_on_signals()
     with opened(SIZES[asked.size], say) as data:
         say(f"ready in {data.folder}")
         if asked.hold:

@@ -114,6 +114,7 @@ class _Load:
             yield from self.plan.requests
 
     def run(self) -> Outcome:
+        cpu_before = time.process_time()
         for request in islice(self.requests, self.plan.connections):
             self._begin(request)
         counted_from = time.perf_counter() + self.plan.warm_up_seconds
@@ -139,7 +140,7 @@ class _Load:
                 self._go_on(connection, alive=bool(answer), more=now < until)
         return Outcome(
             seconds=ended - counted_from,
-            cpu_seconds=time.process_time(),
+            cpu_seconds=time.process_time() - cpu_before,
             sent=self.sent,
             micros={kind: times.tolist() for kind, times in self.times.items()},
             errors=dict(self.errors),

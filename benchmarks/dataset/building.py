@@ -82,12 +82,11 @@ def opened(size: Size, say: Say) -> Iterator[DataSet]:
             build(_superuser_url(postgres), Settings(database_url=postgres.url), size, say)
         (folder / "built").touch()
     with EmbeddedPostgres(folder / "postgres", options=POSTGRES) as postgres:
-        settings = Settings(database_url=postgres.url)
-        say("bringing the schema up to date")
-        migrate(settings)
-        remove_leftovers(_superuser_url(postgres), size)
+        settings, url = Settings(database_url=postgres.url), _superuser_url(postgres)
+        bring_up_to_date(url, settings, say)
+        remove_leftovers(url, size)
         keys = ensure_keys(settings, size, folder / "keys.json")
-        yield DataSet(size, folder, settings, _superuser_url(postgres), postgres.pid, keys)
+        yield DataSet(size, folder, settings, url, postgres.pid, keys)
 
 
 def _is_built(folder: Path) -> bool:
@@ -110,6 +109,21 @@ def build(url: str, settings: Settings, size: Size, say: Say) -> None:
             connection.execute(f"vacuum (analyze, freeze) {table}".encode())
         connection.execute("analyze")
         connection.execute("checkpoint")
+
+
+def bring_up_to_date(url: str, settings: Settings, say: Say) -> None:
+    """To the schema of this version; a new one leaves behind what to clean up and to count."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        say("bringing the schema up to date")
+        before = _revision(connection)
+        migrate(settings)
+        if _revision(connection) != before:
+            say("vacuum and analyze after the migration …")
+            connection.execute("vacuum (analyze)")
+
+
+def _revision(connection: psycopg.Connection) -> list[tuple[str]]:
+    return connection.execute("select version_num from alembic_version").fetchall()
 
 
 def _superuser_url(postgres: EmbeddedPostgres) -> str:
