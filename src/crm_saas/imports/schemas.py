@@ -17,7 +17,7 @@ Outcome = Literal[
 ]
 
 
-class LeftOut(Struct):
+class ColumnLeftOut(Struct):
     """A column of which nothing would be imported, and why."""
 
     column: str
@@ -52,7 +52,7 @@ class ImportView(Struct):
     headers: list[str]
     sample: list[list[str]]
     mapping: dict[str, str]
-    left_out: list[LeftOut]
+    left_out: list[ColumnLeftOut]
     upsert_by: str
     plan: KeptPlan | None
     progress: Progress

@@ -6,7 +6,7 @@ from crm_saas.imports.checking import Problem
 from crm_saas.imports.mapping import Guess
 from crm_saas.imports.models import Import, ImportRow
 from crm_saas.imports.plans import KeptPlan
-from crm_saas.imports.schemas import ImportRowView, ImportView, LeftOut, Progress
+from crm_saas.imports.schemas import ImportRowView, ImportView, ColumnLeftOut, Progress
 
 _SAME = (
     "id", "filename", "format", "encoding", "delimiter", "size_bytes", "status", "headers",
@@ -40,11 +40,11 @@ def view_import(row: Import) -> ImportView:
     )
 
 
-def _left_out(row: Import, guessed: Guess, plan: KeptPlan | None) -> list[LeftOut]:
+def _left_out(row: Import, guessed: Guess, plan: KeptPlan | None) -> list[ColumnLeftOut]:
     reasons = guessed.left_out
     mapped = plan.mapping if plan else guessed.mapping
     return [
-        LeftOut(column=header, reason=reasons.get(header, "it was left out of the mapping"))
+        ColumnLeftOut(column=header, reason=reasons.get(header, "it was left out of the mapping"))
         for header in row.headers
         if header not in mapped
     ]
