@@ -6,9 +6,9 @@ from pathlib import Path
 from uuid import UUID
 
 import psycopg
+
 from benchmarks.duplicates.sweeping import Swept, make_and_load, sweep_and_measure
 from benchmarks.duplicates.tenant import SEED, make_tenant
-
 from crm_saas.kit.postgres.embedded import EmbeddedPostgres
 from crm_saas.kit.schema import migrate
 from crm_saas.kit.settings import Settings

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from uuid import UUID, uuid5
 
 import psycopg
-from benchmarks.duplicates.tenant import Entry
 
+from benchmarks.duplicates.tenant import Entry
 from crm_saas.kit.emails import email_key
 
 _COLUMNS = (

@@ -11,10 +11,10 @@ from uuid import UUID
 
 import psutil
 import psycopg
+
 from benchmarks.duplicates.loading import load
 from benchmarks.duplicates.measuring import Measured, measure
 from benchmarks.duplicates.tenant import Entry
-
 from crm_saas import operator
 from crm_saas.kit.db import Database
 from crm_saas.kit.settings import Settings

@@ -187,7 +187,7 @@ def test_in_chunks_a_file_ends_at_the_limit(small_server: Server) -> None:
 def test_a_body_that_ends_too_soon_leaves_nothing(tenant: TestTenant) -> None:
     async def send() -> None:
         url = urlsplit(tenant.server.url)
-        reader, writer = await asyncio.open_connection(url.hostname, url.port)
+        _reader, writer = await asyncio.open_connection(url.hostname, url.port)
         writer.write(
             f"POST /api/v1/imports HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant.key()}\r\n"
             "Content-Length: 100000\r\n\r\nName,Phone\nAmal,92\n".encode()

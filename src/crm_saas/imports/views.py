@@ -6,7 +6,7 @@ from crm_saas.imports.checking import Problem
 from crm_saas.imports.mapping import Guess
 from crm_saas.imports.models import Import, ImportRow
 from crm_saas.imports.plans import KeptPlan
-from crm_saas.imports.schemas import ImportRowView, ImportView, ColumnLeftOut, Progress
+from crm_saas.imports.schemas import ColumnLeftOut, ImportRowView, ImportView, Progress
 
 _SAME = (
     "id", "filename", "format", "encoding", "delimiter", "size_bytes", "status", "headers",

@@ -7,7 +7,7 @@ import logging
 import signal
 import time
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 log = logging.getLogger("crm_saas.embedded")
 
