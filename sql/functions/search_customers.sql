@@ -306,7 +306,7 @@ begin
                     -- Of digits, no window holds many.
                     case when digits = '' then newest_serial end,
                     true,
-                    200
+                    120
                 )
             );
             open hits no scroll for
@@ -378,7 +378,7 @@ begin
         -- Who has found something needs no guesses, except at a word that others spell otherwise.
         exit when step >= 3
             and cardinality(seen) > 0
-            and (is_identified or digits <> '' or cardinality(words) > 1);
+            and (is_identified or cardinality(words) > 1 or folded !~ '^[[:alpha:]]+$');
     end loop;
 end
 $$;

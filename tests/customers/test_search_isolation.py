@@ -10,7 +10,7 @@ CALLS = (
     "select * from search_customers(%s, 'salim', 20)",
     "select * from search_candidates(%s, array['salim'], null, 200)",
     "select * from search_fragments(%s, array['%%salim%%'], null, true, 200)",
-    "select * from search_spellings(%s, 'saalim', 1, false, null)",
+    "select * from search_spellings(%s, 'saalim', 1, false, null, true)",
     "select * from search_phrases(%s, array['saalim'], true, false, null)",
 )
 SHADOWS = (
@@ -150,7 +150,7 @@ def test_staff_scope_holds_in_each_function(desk: Desk, scope: dict[str, str], f
         "select * from search_fragments(%s, array['%%salim%%'], null, true, 200)", [desk.tenant]
     ).fetchall()
     spellings = desk.connection.execute(
-        "select unnest(search_spellings(%s, 'slaima', 1, false, null))", [desk.tenant]
+        "select unnest(search_spellings(%s, 'slaima', 1, false, null, true))", [desk.tenant]
     ).fetchall()
     assert len(ids) == found
     assert spellings == ([("salima",)] if found == 2 else [])
