@@ -1,10 +1,13 @@
 """What the search shows to nobody else, and leaves behind for nobody."""
 
+import random
+
 import psycopg
 import pytest
 
 from crm_saas.kit.ids import new_id
 from factories.search import Desk
+from sizes import sized
 
 CALLS = (
     "select * from search_customers(%s, 'salim', 20)",
@@ -209,3 +212,14 @@ def test_who_sees_contacts_masked_finds_by_all_else(desk: Desk) -> None:
         "+96890123456", "salim 00077",
     ):  # fmt: skip
         assert desk.found(query, whole_contacts=True) == [salim], query
+
+
+def test_no_query_is_an_error(desk: Desk) -> None:
+    """Signs that `like` and regular expressions read as more than signs, among letters."""
+    desk.add("Salim (Al-Balushi) [a.b]*", email="a.b+c@example.om", company_name="100% \\Co_")
+    signs = "%_\\()[]{}*+?.^$|#-/'\"@ ,:;\x1f\x02aslimسم٣1٠ßé\u200f\u0301😀"
+    chance = random.Random(4)  # noqa: S311
+    for _ in range(sized(short=50, long=1000)):
+        query = "".join(chance.choices(signs, k=chance.randint(1, 24)))
+        for whole_contacts in (False, True):
+            desk.search(query, whole_contacts=whole_contacts)
