@@ -5,7 +5,7 @@
 --
 -- A merged customer is found by what it was and answered by its survivor; erased ones are not.
 -- tier: 1 exact, 2 prefix or suffix, 3 fragment, 4 similar. matched: name, company, email, phone,
--- number. A larger max_results adds to the end and moves nothing, so that pages may ask for as
+-- number, externalId (whole only). A larger max_results adds to the end and moves nothing, so that pages may ask for as
 -- much as they show. With whole_contacts no piece of a phone or e-mail finds anybody: digit for
 -- digit, the rest of a masked one could be guessed.
 --
@@ -117,6 +117,13 @@ begin
                 where i.tenant_org_id = tenant
                     and i.kind = 'email'
                     and i.value = any (array[folded, lower(btrim(query))])
+                union all
+                select c.id, c.status, c.merged_into, 'externalId', false, 3
+                from org_customer_identifiers i
+                join org_customers_mst c on c.tenant_org_id = tenant and c.id = i.customer_id
+                where i.tenant_org_id = tenant
+                    and i.kind = 'external'
+                    and i.value = btrim(query)
                 union all
                 select b.id, b.status, b.merged_into, 'email', true, 3
                 from org_customers_mst b
@@ -306,7 +313,7 @@ begin
                     -- Of digits, no window holds many.
                     case when digits = '' then newest_serial end,
                     true,
-                    200
+                    120
                 )
             );
             open hits no scroll for
@@ -378,7 +385,7 @@ begin
         -- Who has found something needs no guesses, except at a word that others spell otherwise.
         exit when step >= 3
             and cardinality(seen) > 0
-            and (is_identified or digits <> '' or cardinality(words) > 1);
+            and (is_identified or cardinality(words) > 1 or folded !~ '^[[:alpha:]]+$');
     end loop;
 end
 $$;

@@ -71,10 +71,10 @@ begin
 
     -- At 0 no words are in force, so that the plan which is kept was not made for some of them.
     for stage in 0..3 loop
-        -- Six windows spread over the older ones are enough to meet what is common there only.
+        -- Three windows spread over the older ones are enough to meet what is common there only.
         windows := case stage
             when 1 then array[last_window, last_window - 1]
-            when 2 then array(select last_window * place / 8 from generate_series(1, 6) as place)
+            when 2 then array(select last_window * place / 4 from generate_series(1, 3) as place)
         end;
         continue when stage in (1, 2) and (last_window is null or last_window < 8);
         -- Many alternatives in many windows are more scans than the whole tenant.

@@ -54,9 +54,9 @@ begin
                     )
             )
         );
-        spellings := search_spellings(tenant, word, 1, whole_contacts, newest_serial);
+        spellings := search_spellings(tenant, word, 1, whole_contacts, newest_serial, is_last_resort);
         if cardinality(spellings) = 0 and is_last_resort then
-            spellings := search_spellings(tenant, word, 2, whole_contacts, newest_serial);
+            spellings := search_spellings(tenant, word, 2, whole_contacts, newest_serial, true);
         end if;
         -- It may be a rare word, and right.
         continue when cardinality(spellings) = 0;

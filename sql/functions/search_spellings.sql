@@ -5,12 +5,14 @@
 -- Whatever one slip spoils, the word's two ends around it are right: that pair is a pattern which
 -- the trigram index answers, and a regular expression tells what fits exactly. Similarity by
 -- trigrams would have to look at everybody who shares a few, and misses most swaps.
+-- Without is_everybody it looks no further than the windows of search_fragments.
 create or replace function search_spellings(
     tenant uuid,
     word text,
     slips integer,
     whole_contacts boolean,
-    newest_serial bigint
+    newest_serial bigint,
+    is_everybody boolean
 )
 returns text[]
 language plpgsql
@@ -101,14 +103,14 @@ begin
             order by count(*) desc, fit.spelling[1]
             limit 3
         );
-        exit when cardinality(fits) > 0 or newest_serial < 8 << 14;
+        exit when cardinality(fits) > 0 or newest_serial < 8 << 14 or not is_everybody;
     end loop;
     return fits;
 end
 $$;
 
-comment on function search_spellings(uuid, text, integer, boolean, bigint)
+comment on function search_spellings(uuid, text, integer, boolean, bigint, boolean)
 is 'Words of the tenant''s customers that a mistyped one may have been';
 
-revoke execute on function search_spellings(uuid, text, integer, boolean, bigint) from public;
-grant execute on function search_spellings(uuid, text, integer, boolean, bigint) to crm_app;
+revoke execute on function search_spellings(uuid, text, integer, boolean, bigint, boolean) from public;
+grant execute on function search_spellings(uuid, text, integer, boolean, bigint, boolean) to crm_app;

@@ -192,3 +192,47 @@ def test_results_are_bounded(desk: Desk) -> None:
     assert len(desk.search("salim", limit=1000)) == 100
     assert len(desk.search("alim", limit=7)) == 7
     assert len(desk.search("alim", limit=0)) == 1
+
+
+@pytest.mark.parametrize(
+    "query", ["zubai", "ubaid", "zuabida", "zubaaida", "qasmi zub", "zubaida qsami"]
+)
+@pytest.mark.parametrize("serial", [5, 400_000, 1_000_000])
+def test_everybody_is_found_however_long_they_have_been_there(
+    desk: Desk, query: str, serial: int
+) -> None:
+    """The newest are looked through first, then some of the older ones, then all."""
+    desk.count_to(1_000_000)
+    zubaida = desk.add("Zubaida Qasmi", serial=serial)
+    desk.add("Khalid", serial=999_999)
+    assert desk.found(query) == [zubaida]
+
+
+def test_of_many_the_newest_are_found(desk: Desk) -> None:
+    desk.count_to(1_000_000)
+    old = [desk.add("Al Said", serial=serial) for serial in range(1, 41)]
+    new = [desk.add("Al Said", serial=serial) for serial in range(999_800, 999_940)]
+    found = desk.found("said", limit=100)
+    assert set(found) <= set(new)
+    assert not set(found) & set(old)
+
+
+def test_a_longer_page_only_adds(desk: Desk) -> None:
+    for place in range(30):
+        desk.add(f"Salim {place % 7}", phone=f"+9689012{place:04}", email=f"salim{place}@a.om")
+        desk.add(f"Al Salim {place % 5}", name2="سالم")
+    for query in ("s", "salim", "alim", "9012", "slaim", "سال", "salim 3", "salim1"):
+        whole = desk.search(query, limit=100)
+        for limit in (1, 2, 9, 31):
+            assert desk.search(query, limit=limit) == whole[:limit], (query, limit)
+
+
+def test_two_words_that_sound_alike_are_found(desk: Desk) -> None:
+    khalid = desk.add("Khalid bin Said Al Maamari")
+    desk.add("Khalid Al Kindi")
+    assert desk.search("khaled maamary") == [(khalid, 4, "name")]
+
+
+def test_a_company_is_named_as_what_matched(desk: Desk) -> None:
+    desk.add("Salim", company_name="Noor Trading")
+    assert desk.search("noor trad")[0][2] == "company"

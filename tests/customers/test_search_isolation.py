@@ -1,16 +1,19 @@
 """What the search shows to nobody else, and leaves behind for nobody."""
 
+import random
+
 import psycopg
 import pytest
 
 from crm_saas.kit.ids import new_id
 from factories.search import Desk
+from sizes import sized
 
 CALLS = (
     "select * from search_customers(%s, 'salim', 20)",
     "select * from search_candidates(%s, array['salim'], null, 200)",
     "select * from search_fragments(%s, array['%%salim%%'], null, true, 200)",
-    "select * from search_spellings(%s, 'saalim', 1, false, null)",
+    "select * from search_spellings(%s, 'saalim', 1, false, null, true)",
     "select * from search_phrases(%s, array['saalim'], true, false, null)",
 )
 SHADOWS = (
@@ -150,7 +153,7 @@ def test_staff_scope_holds_in_each_function(desk: Desk, scope: dict[str, str], f
         "select * from search_fragments(%s, array['%%salim%%'], null, true, 200)", [desk.tenant]
     ).fetchall()
     spellings = desk.connection.execute(
-        "select unnest(search_spellings(%s, 'slaima', 1, false, null))", [desk.tenant]
+        "select unnest(search_spellings(%s, 'slaima', 1, false, null, true))", [desk.tenant]
     ).fetchall()
     assert len(ids) == found
     assert spellings == ([("salima",)] if found == 2 else [])
@@ -209,3 +212,14 @@ def test_who_sees_contacts_masked_finds_by_all_else(desk: Desk) -> None:
         "+96890123456", "salim 00077",
     ):  # fmt: skip
         assert desk.found(query, whole_contacts=True) == [salim], query
+
+
+def test_no_query_is_an_error(desk: Desk) -> None:
+    """Signs that `like` and regular expressions read as more than signs, among letters."""
+    desk.add("Salim (Al-Balushi) [a.b]*", email="a.b+c@example.om", company_name="100% \\Co_")
+    signs = "%_\\()[]{}*+?.^$|#-/'\"@ ,:;\x1f\x02aslimسم٣1٠ßé\u200f\u0301😀"
+    chance = random.Random(4)  # noqa: S311
+    for _ in range(sized(short=50, long=1000)):
+        query = "".join(chance.choices(signs, k=chance.randint(1, 24)))
+        for whole_contacts in (False, True):
+            desk.search(query, whole_contacts=whole_contacts)

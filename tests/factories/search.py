@@ -59,6 +59,18 @@ class Desk:
                     self.alias(customer, kind, value, tenant)
         return customer
 
+    def count_to(self, serial: int) -> None:
+        """As if so many numbers had been taken."""
+        self.insert(
+            "org_number_counters",
+            tenant_org_id=self.tenant,
+            id=new_id(),
+            series="customer",
+            prefix="CUST-",
+            width=5,
+            last_value=serial,
+        )
+
     def alias(self, customer: UUID, kind: str, value: str, tenant: UUID | None = None) -> None:
         self.insert(
             "org_customer_identifiers",

@@ -110,6 +110,26 @@ FAULTS = (
         ),
     ),
     Fault(
+        "a piece of a masked contact finds, beside a name",
+        "sql/functions/search_customers.sql",
+        "and (not whole_contacts or concat(",
+        "and (true or concat(",
+        (
+            "tests/customers/test_search_isolation.py"
+            "::test_no_piece_of_a_masked_contact_finds_anybody",
+        ),
+    ),
+    Fault(
+        "the search takes what it calls from the caller's schemas",
+        "sql/functions/search_customers.sql",
+        "set search_path = pg_catalog, public, pg_temp\n",
+        "",
+        (
+            "tests/customers/test_search_isolation.py"
+            "::test_nobody_comes_between_the_functions_and_what_they_name",
+        ),
+    ),
+    Fault(
         "the search role sees beyond the staff scope",
         "sql/policies/search.sql",
         "when 'own' then assigned_to = nullif(current_setting('app.member_id', true), '')::uuid",
