@@ -34,6 +34,7 @@ EventKind = Literal[
     "export.failed",
     "export.ready",
     "export.requested",
+    "exports.forgotten",
     "key.created",
     "key.revoked",
     "key.rotated",
