@@ -225,12 +225,18 @@ def test_files_go_when_their_time_is_over(
 ) -> None:
     shop = own_shop
     create_guest(shop.client)
-    old, fresh, lost = shop.made(), shop.made(), shop.request()
+    old, fresh, ancient, lost = shop.made(), shop.made(), shop.request(), shop.request()
+    shop.client.post(f"/exports/{ancient['id']}/cancel")
     superuser.execute("set session_replication_role = replica")
     superuser.execute("update org_exports set expires_at = now() where id = %s", [old["id"]])
     superuser.execute(
         "update org_exports set created_at = now() - interval '2 days' where id = %s", [lost["id"]]
     )
+    superuser.execute(
+        "update org_exports set finished_at = now() - interval '31 days' where id = %s",
+        [ancient["id"]],
+    )
+    superuser.execute("delete from jobs.procrastinate_jobs")  # the lost one's is gone
     superuser.commit()
     asyncio.run(expire(settings))
     shop.run_jobs()
@@ -242,3 +248,5 @@ def test_files_go_when_their_time_is_over(
         size_of(shop, old)
     assert shop.download(fresh["link"]).status_code == 200
     assert shop.kinds().count("export.expired") == 1
+    assert shop.look(lost)["status"] == "failed"
+    assert shop.client.get(f"/exports/{ancient['id']}").status_code == 404

@@ -100,6 +100,34 @@ FAULTS = (
         ("tests/exports/test_export.py::test_no_cell_is_a_formula",),
     ),
     Fault(
+        "a file is for everybody who may export",
+        "src/crm_saas/exports/queries.py",
+        "return context.actor.permissions.issuperset(export.permissions)",
+        "return True",
+        ("tests/exports/test_downloads.py::test_nobody_gets_more_than_they_see",),
+    ),
+    Fault(
+        "a link opens whoever asked for it may still download or not",
+        "src/crm_saas/exports/queries.py",
+        "    if not await still_may(",
+        "    if False and not await still_may(",
+        ("tests/exports/test_downloads.py::test_a_link_opens_for_as_long_as_its_holder_may",),
+    ),
+    Fault(
+        "a job exports with its own eyes",
+        "src/crm_saas/exports/tasks.py",
+        "permissions=frozenset(export.permissions),",
+        'permissions=frozenset({"customers:unmask", "addresses:read"}),',
+        ("tests/exports/test_downloads.py::test_nobody_gets_more_than_they_see",),
+    ),
+    Fault(
+        "a deleted tenant's files stay",
+        "src/crm_saas/backup/deleting.py",
+        "    await Files.from_settings(database.settings).delete_all(str(tenant_id))\n",
+        "",
+        ("tests/backup/test_deleting.py::test_its_files_go_with_it",),
+    ),
+    Fault(
         "a merge forgets a table that points at customers",
         "src/crm_saas/wiring.py",
         "    Moves(address_models.Address.customer_id, "

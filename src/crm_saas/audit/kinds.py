@@ -58,6 +58,7 @@ EventKind = Literal[
     "import.reverting",
     "import.started",
     "import.uploaded",
+    "exports.forgotten",
     "key.created",
     "key.revoked",
     "key.rotated",

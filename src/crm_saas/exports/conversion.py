@@ -16,9 +16,11 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 READ_BYTES = 256 * 1024
-# In one process of the API or the worker; others wait for their turn.
-AT_ONCE = 2
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+Program = Literal["sheets", "pages"]
+# In one process of the API or the worker; others wait for their turn. Pages take much memory.
+AT_ONCE: dict[Program, int] = {"sheets": 2, "pages": 1}
+_Turns = dict[Program, asyncio.Semaphore]
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Turns] = WeakKeyDictionary()
 
 
 class ConversionFailed(Exception):
@@ -26,11 +28,10 @@ class ConversionFailed(Exception):
 
 
 async def converted(
-    rows: AsyncIterator[bytes], head: msgspec.Struct, program: Literal["sheets", "pages"]
+    rows: AsyncIterator[bytes], head: msgspec.Struct, program: Program
 ) -> AsyncGenerator[bytes, None]:
     """`rows` as CSV become a file. Raises ConversionFailed, and what `rows` raises."""
-    loop = asyncio.get_running_loop()
-    async with _turns.setdefault(loop, asyncio.Semaphore(AT_ONCE)):
+    async with _turn(program):
         with (
             tempfile.TemporaryDirectory(prefix="crm-export-") as folder,
             tempfile.TemporaryFile(dir=folder) as made,
@@ -39,6 +40,11 @@ async def converted(
             made.seek(0)
             while chunk := await asyncio.to_thread(made.read, READ_BYTES):
                 yield chunk
+
+
+def _turn(program: Program) -> asyncio.Semaphore:
+    turns = _turns.setdefault(asyncio.get_running_loop(), {})
+    return turns.setdefault(program, asyncio.Semaphore(AT_ONCE[program]))
 
 
 async def _make(

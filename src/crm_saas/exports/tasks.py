@@ -10,11 +10,23 @@ from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanage
 from dataclasses import replace
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Interval, Select, and_, cast, func, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Interval,
+    Select,
+    and_,
+    cast,
+    delete,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from crm_saas.exports.errors import TooManyForPaper
 from crm_saas.exports.making import make_file
-from crm_saas.exports.models import Export, Progress
+from crm_saas.exports.models import EXPORTS, Export, Progress
 from crm_saas.exports.queries import UNFINISHED, filter_of
 from crm_saas.exports.rows import count_rows
 from crm_saas.exports.service import (
@@ -27,6 +39,7 @@ from crm_saas.exports.service import (
 from crm_saas.kit.context import Actor, Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.errors import TooLarge
+from crm_saas.kit.events import record
 from crm_saas.kit.files import Files
 from crm_saas.kit.jobs import Job, PeriodicJob, enqueue_for_tenants
 
@@ -37,6 +50,7 @@ NOTE_SECONDS = 1.0
 EXPIRE_AT_ONCE = 100
 # Without an end after so long: its job is gone, as after the restore of an archive.
 LOST_AFTER = "1 day"
+FORGOTTEN_AFTER = "30 days"
 
 
 class Ended(Exception):
@@ -188,11 +202,32 @@ async def expire_exports(context: Context) -> None:
         else:
             await end_export(context, export, "failed", failure="It did not end within a day.")
 
+    await _forget_ended(context)
+
+
+async def _forget_ended(context: Context) -> None:
+    """What was asked for long ago: the trail keeps it, and a list need not."""
+    ended = await context.session.scalars(
+        select(Export.id)
+        .where(Export.tenant_org_id == context.tenant.id, _is_forgotten())
+        .order_by(Export.id)
+        .limit(EXPIRE_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    if ids := list(ended):
+        await context.session.execute(
+            delete(Export).where(Export.tenant_org_id == context.tenant.id, Export.id.in_(ids))
+        )
+        await record(context, "exports.forgotten", subject=(EXPORTS, None), rows={EXPORTS: ids})
+
 
 async def expire_everywhere(platform: Database) -> None:
     async with platform.transaction(None) as session:
         found = await session.scalars(
-            select(Export.tenant_org_id).where(_is_over()).distinct().order_by(Export.tenant_org_id)
+            select(Export.tenant_org_id)
+            .where(or_(_is_over(), _is_forgotten()))
+            .distinct()
+            .order_by(Export.tenant_org_id)
         )
         await enqueue_for_tenants(session, list(found), "exports.expire")
     await Files.from_settings(platform.settings).forget_abandoned()
@@ -206,6 +241,12 @@ def _is_over() -> ColumnElement[bool]:
             Export.status.in_(UNFINISHED),
             Export.created_at < func.now() - cast(LOST_AFTER, Interval),
         ),
+    )
+
+
+def _is_forgotten() -> ColumnElement[bool]:
+    return Export.status.in_(("failed", "cancelled", "expired")) & (
+        Export.finished_at < func.now() - cast(FORGOTTEN_AFTER, Interval)
     )
 
 
