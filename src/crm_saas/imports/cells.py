@@ -15,8 +15,9 @@ _UNREAD = re.compile("[\ud800-\udfff\ufffd]")
 _DATE = re.compile(r"(\d{1,2})[/.\- ](\d{1,2})[/.\- ](\d{4})")
 _ISO_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})[T ]00:00(:00)?")
 _ARABIC_DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "0123456789" * 2)
-# Programs put an apostrophe before such cells, so that a spreadsheet takes them for text.
-_PLAIN = frozenset({"phone", "externalId", "customerNumber", "email"})
+# Programs put an apostrophe before digits, so that a spreadsheet takes them for text.
+_NUMBERS = frozenset({"phone", "externalId", "customerNumber"})
+_AS_TEXT = re.compile(r"'\+?[0-9]")
 
 
 def read_cell(cell: str) -> str:
@@ -43,8 +44,8 @@ def read_value(field: str, text: str, dates: DateOrder) -> Any:
     if field == "notes":
         return text
     text = text.strip()
-    if field in _PLAIN:
-        return text.removeprefix("'").strip()
+    if field in _NUMBERS:
+        return text[1:] if _AS_TEXT.match(text) else text
     if field == "dateOfBirth":
         return _date(text, dates)
     if field == "preferences":

@@ -1,6 +1,6 @@
 """A table, whatever file it comes from."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import BinaryIO, NamedTuple
 
 from crm_saas.imports.encodings import Dialect
@@ -22,7 +22,7 @@ class Head(NamedTuple):
     sample: list[list[str]]
 
 
-def read_table(file: BinaryIO, dialect: Dialect | None) -> Iterator[Row]:
+def read_table(file: BinaryIO, dialect: Dialect | None) -> Generator[Row, None, None]:
     """The rows that have any text, the header first; no dialect is a spreadsheet.
 
     Raises UnreadableFile.

@@ -73,4 +73,5 @@ class RowsOfFile:
         return rows
 
     def close(self) -> None:
+        self._rows.close()
         self._file.close()

@@ -35,7 +35,7 @@ async def expire(context: Context) -> None:
     )
     if row is None:
         return
-    await enqueue(context, EXPIRE, {}, delay_seconds=1)  # the next, or the rest of this one
+    await enqueue(context, EXPIRE, {})  # the next, or the rest of this one
     if await staging.forget_rows(context, row.id):
         return
     files = Files.from_settings(context.settings)

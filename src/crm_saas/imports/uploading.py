@@ -2,6 +2,7 @@
 
 import asyncio
 import zipfile
+from contextlib import closing
 from typing import BinaryIO, NamedTuple
 from uuid import UUID
 
@@ -72,7 +73,8 @@ def look_at(file: BinaryIO, encoding: Encoding | None, delimiter: Delimiter | No
     if not (beginning.startswith(_ZIP) and zipfile.is_zipfile(file)):
         dialect = detect(beginning, encoding=encoding, delimiter=delimiter)
     file.seek(0)
-    head = read_head(read_table(file, dialect))
+    with closing(read_table(file, dialect)) as rows:
+        head = read_head(rows)
     return Seen(dialect, head, guess(head.headers, head.sample))
 
 

@@ -64,13 +64,9 @@ class _Reader:
         try:
             self._parser.Parse(piece, is_last)
         except expat.ExpatError as error:
-            raise UnreadableFile(
-                f"The spreadsheet is damaged: {part} is no XML ({error})."
-            ) from None
+            raise UnreadableFile(f"The spreadsheet is damaged: {part}: {error}.") from None
         if self._silent_bytes > _SILENCE_BYTES_MAX:
-            raise UnreadableFile(
-                f"The spreadsheet has a part that no office program wrote: {part}."
-            )
+            raise UnreadableFile(f"The spreadsheet is damaged: {part} has a tag without end.")
         return self._found
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:

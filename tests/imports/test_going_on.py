@@ -1,0 +1,142 @@
+"""Work that is cut off, cancelled, or done by two at once."""
+
+import asyncio
+from collections.abc import Callable
+from uuid import UUID
+
+import httpx
+import psycopg
+import pytest
+
+from crm_saas.imports import matching, rows_of_file, working
+from crm_saas.kit.db import Database
+from crm_saas.tenancy.registry import job_context
+from factories.customers import create_stub, new_phone
+from factories.imports import Importing
+from factories.tenants import TestTenant
+
+Begin = Callable[..., Importing]
+ROWS = 6
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "CHUNK_ROWS", 2)
+    monkeypatch.setattr(rows_of_file, "CHUNK_ROWS", 2)
+
+
+@pytest.fixture
+def importing(begin: Begin) -> Importing:
+    return begin(["Name", "Phone"], *(["Amal", new_phone()] for _ in range(ROWS)))
+
+
+def work_for(own: TestTenant, importing: Importing, seconds: float) -> None:
+    """A slice of the job, as short as that."""
+
+    async def slice_of_work() -> None:
+        database = Database(own.server.settings)
+        try:
+            async with job_context(database, own.id, "imports.work") as context:
+                pass
+            await working.work(context, UUID(importing.id))
+        finally:
+            await database.close()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(working, "SLICE_SECONDS", seconds)
+        asyncio.run(slice_of_work())
+
+
+def numbers(api: httpx.Client) -> list[str]:
+    items = api.get("/customers", params={"sort": "customerNumber", "limit": 200}).json()["items"]
+    return [customer["customerNumber"] for customer in items]
+
+
+def test_slices_do_the_whole(own: TestTenant, importing: Importing) -> None:
+    """However short they are, nobody comes twice and nobody is left out."""
+    importing.start("run")
+    for _ in range(200):
+        if importing.state["status"] == "done":
+            break
+        work_for(own, importing, 0.02)
+    assert importing.counts == {"created": ROWS}
+    assert numbers(importing.api) == [f"CUST-{n:05d}" for n in range(1, ROWS + 1)]
+
+
+def test_two_who_go_on_at_once_do_it_once(own: TestTenant, importing: Importing) -> None:
+    """As when a worker that was thought dead was not."""
+
+    async def both() -> None:
+        database = Database(own.server.settings)
+        try:
+            async with job_context(database, own.id, "imports.work") as context:
+                pass
+            tasks = [working.work(context, UUID(importing.id)) for _ in range(2)]
+            await asyncio.gather(*tasks)
+        finally:
+            await database.close()
+
+    importing.start("run")
+    asyncio.run(both())
+    assert importing.state["status"] == "done"
+    assert importing.counts == {"created": ROWS}
+    assert len(numbers(importing.api)) == ROWS
+
+
+def test_cancelled_in_the_middle_it_can_go_on_or_back(
+    own: TestTenant, importing: Importing
+) -> None:
+    api = importing.api
+    importing.start("run")
+    while importing.state["progress"]["phase"] == "reading":
+        work_for(own, importing, 0.02)
+    work_for(own, importing, 0.001)
+    done = importing.counts.get("created", 0)
+    assert 0 < done < ROWS
+    assert api.post(f"/imports/{importing.id}/cancel").status_code == 202
+    importing.run_jobs()
+    assert importing.state["status"] == "cancelled"
+    assert len(numbers(api)) == done
+    other = api.post(f"/imports/{importing.id}/run", json={"mode": "updateOnly"})
+    assert other.status_code == 409
+    assert importing.run()["status"] == "done"
+    assert importing.counts == {"created": ROWS}
+    importing.revert()
+    assert numbers(api) == []
+
+
+def test_what_nobody_works_on_can_be_cancelled(
+    own: TestTenant, importing: Importing, owner_connection: psycopg.Connection
+) -> None:
+    """A job that was lost, and parked, leaves its import standing."""
+    importing.start("dry-run")
+    owner_connection.execute("set search_path to jobs")
+    owner_connection.execute("delete from procrastinate_jobs")
+    assert importing.api.post(f"/imports/{importing.id}/cancel").status_code == 202
+    importing.run_jobs()
+    assert importing.state["status"] == "uploaded"
+    assert importing.api.post(f"/imports/{importing.id}/cancel").status_code == 409
+    assert importing.run()["status"] == "done"
+
+
+def test_what_is_created_meanwhile_is_found(own: TestTenant, importing: Importing) -> None:
+    """Between the dry run and the run, a till was quicker."""
+    importing.dry_run()
+    phone = importing.state["sample"][0][1]
+    there = create_stub(importing.api, name="Amal", phone=phone)
+    importing.run()
+    assert importing.counts == {"created": ROWS - 1, "unchanged": 1}
+    assert importing.rows("unchanged")[0]["customerNumber"] == there["customerNumber"]
+
+
+def test_a_file_that_breaks_off_in_the_middle_fails_and_says_where(
+    api: httpx.Client, run_jobs: Callable[[], None]
+) -> None:
+    lines = [f'"Amal","{new_phone()}"' for _ in range(6)]
+    content = "\n".join(["Name,Phone", *lines, '"Said","92', ""]).encode()
+    answer = api.post("/imports", content=content)
+    importing = Importing(api, run_jobs, answer.json()["id"])
+    state = importing.run()
+    assert state["status"] == "failed"
+    assert state["failure"].startswith("A quote in the record that begins on line 8 never closes")
+    assert numbers(api) == []
