@@ -1,11 +1,12 @@
 """A made tenant goes into the database by COPY, as its operator would restore it."""
 
-from collections.abc import Iterable
-from uuid import UUID, uuid5
+from collections.abc import Iterable, Sequence
+from uuid import UUID, uuid4, uuid5
 
 import psycopg
 
 from benchmarks.duplicates.tenant import Entry
+from crm_saas.backup.tables import TENANT
 from crm_saas.kit.emails import email_key
 
 _COLUMNS = (
@@ -16,42 +17,54 @@ _ADDRESS_COLUMNS = (
     "tenant_org_id", "id", "customer_id", "type", "building", "street", "area", "city", "country",
     "pending_since",
 )  # fmt: skip
+_EVENT_COLUMNS = (
+    "tenant_org_id", "id", "kind", "version", "subject_table", "actor_kind", "actor_name",
+    "actor_role", "request_id", "commitment",
+)  # fmt: skip
+_BY = ("system", "benchmark", "operator", "made")
 
 
 def customer_id(place: int) -> UUID:
     return UUID(f"019a0000-0000-7000-8000-{place:012x}")
 
 
-def load(owner_url: str, tenant_id: UUID, entries: Iterable[Entry]) -> None:
-    """Into an empty tenant. As the owner: COPY cannot write where row-level security holds, so it
-    is off meanwhile, and indexes are built as the rows come."""
+def load(owner_url: str, tenant_id: UUID, entries: Sequence[Entry]) -> None:
+    """Into an empty tenant, recorded as an import. As the owner: COPY cannot write where row-level
+    security holds, so that it does not hold for the owner meanwhile."""
+    customers = (_customer(tenant_id, *numbered) for numbered in enumerate(entries))
+    addresses = (
+        _address(tenant_id, place, entry)
+        for place, entry in enumerate(entries)
+        if entry.record.address
+    )
+    import_of = (tenant_id, uuid4(), "tenant.imported", 1, TENANT, *_BY, b"")
+    filled: dict[str, tuple[Sequence[str], Iterable[tuple[object, ...]]]] = {
+        "org_events": (_EVENT_COLUMNS, [import_of]),
+        "org_customers_mst": (_COLUMNS, customers),
+        "org_customer_addresses_mst": (_ADDRESS_COLUMNS, addresses),
+    }
     with psycopg.connect(owner_url) as connection:
-        kept = list(entries)
-        for table, columns, rows in (
-            ("org_customers_mst", _COLUMNS, (_customer(tenant_id, *e) for e in enumerate(kept))),
-            (
-                "org_customer_addresses_mst",
-                _ADDRESS_COLUMNS,
-                (
-                    _address(tenant_id, place, entry)
-                    for place, entry in enumerate(kept)
-                    if entry.record.address
-                ),
-            ),
-        ):
+        for table in filled:
             connection.execute(f"alter table {table} no force row level security".encode())
-            copy = f"copy {table} ({', '.join(columns)}) from stdin".encode()
-            with connection.cursor().copy(copy) as into:
-                for row in rows:
-                    into.write_row(row)
+        for table, (columns, rows) in filled.items():
+            _copy(connection, table, columns, rows)
+        connection.execute("set constraints all immediate")
+        for table in filled:
             connection.execute(f"alter table {table} force row level security".encode())
-        connection.execute(
-            "update org_number_counters set last_value = %s where tenant_org_id = %s",
-            [len(kept), tenant_id],
-        )
-        connection.commit()
-        connection.autocommit = True
-        connection.execute("vacuum analyze")
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        connection.execute("vacuum analyze org_customers_mst, org_customer_addresses_mst")
+
+
+def _copy(
+    connection: psycopg.Connection,
+    table: str,
+    columns: Sequence[str],
+    rows: Iterable[tuple[object, ...]],
+) -> None:
+    copy = f"copy {table} ({', '.join(columns)}) from stdin".encode()
+    with connection.cursor().copy(copy) as into:
+        for row in rows:
+            into.write_row(row)
 
 
 def _customer(tenant_id: UUID, place: int, entry: Entry) -> tuple[object, ...]:

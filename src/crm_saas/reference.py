@@ -51,6 +51,7 @@ NAMES = {
     "NewKeyView": {"key_id": "id"},
     "ExportView": {"export_id": "id"},
     "ImportView": {"import_id": "id"},
+    "SweepView": {"sweep_id": "id"},
     "MergeDone": {"merge_id": "id", "customer_id": "customer/id"},
 }
 

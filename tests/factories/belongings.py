@@ -131,6 +131,7 @@ class Belongings:
             "view": lambda: self._post("/views", {"name": fresh_word()}),
             "bulk": self._bulk,
             "import": self._import,
+            "sweep": self._sweep,
         }
         assert kind in makers, f"Say here how a {kind} is made."
         return makers[kind]()
@@ -164,6 +165,15 @@ class Belongings:
         content = as_csv([["Name", "Phone"], [f"{self.mark} {fresh_word()}", new_mobile()]])
         return str(upload(self.client, content)["id"])
 
+    def _sweep(self) -> str:
+        """Over at once, so that another can be started."""
+        path = "/duplicates/sweeps"
+        for running in self.client.get(path).json()["items"]:
+            self.client.post(f"{path}/{running['id']}/cancel")
+        started = str(self.client.post(path).json()["id"])
+        self.client.post(f"{path}/{started}/cancel")
+        return started
+
     def _post(self, path: str, body: dict[str, Any]) -> str:
         answer = self.client.post(path, json=body)
         assert answer.status_code in {200, 201, 202}, answer.text
@@ -178,8 +188,8 @@ class Belongings:
         thing = self.new()
         for kind in (
             "customer", "other_customer", "guest", "number", "address",
-            "member", "suggestion", "session", "key", "team", "export", "import", "field", "view",
-            "bulk",
+            "member", "suggestion", "sweep", "session", "key", "team", "export", "import", "field",
+            "view", "bulk",
         ):  # fmt: skip
             self.kept[kind] = thing(kind)
         contacts = [(new_mobile(), fresh_email()) for _ in range(CONTACTS_MAX)]

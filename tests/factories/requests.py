@@ -27,6 +27,7 @@ KINDS = {
     r"merge_?id": "merge",
     r"export_?id": "export",
     r"suggestion_?id": "suggestion",
+    r"sweep_?id": "sweep",
     r"target_?id": "other_customer",
     r"customer_?id|source_?id": "customer",
     r"customer_?number": "number",

@@ -1,8 +1,10 @@
 """All of a tenant's customers are compared, once, whatever happens to the worker (SPEC 5.1)."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import psycopg
@@ -11,6 +13,8 @@ import pytest
 from crm_saas.kit.db import Database
 from crm_saas.kit.settings import Settings
 from crm_saas.merges import sweeping, tasks
+from crm_saas.merges.keeping import KEPT_MAX
+from crm_saas.merges.schemas import DISMISSED_AT_ONCE
 from crm_saas.merges.sweeps import JOB
 from crm_saas.tenancy.registry import job_context
 from factories.customers import create_stub
@@ -271,6 +275,53 @@ def test_blocks_too_large_are_counted(
     sweep = start(api)
     run_jobs()
     assert read(api, sweep)["leftOut"]["birthDate"] == {"blocks": 1, "customers": 61}
+
+
+def test_a_customer_has_so_many_suggestions(
+    api: httpx.Client, settings: Settings, run_jobs: RunJobs
+) -> None:
+    twin = {"name": "Zuwaina Al Gheilani", "dateOfBirth": "1980-02-03"}
+    made = [create_stub(api, **twin) for _ in range(KEPT_MAX + 3)]
+    run_jobs()
+    forget_changes(settings)
+    start(api)
+    run_jobs()
+    held = Counter(customer for pair in suggested(api) for customer in pair)
+    assert set(held) <= {customer["id"] for customer in made}
+    assert max(held.values()) == KEPT_MAX
+
+
+def test_a_tenant_has_so_many_suggestions(
+    api: httpx.Client, settings: Settings, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "OPEN_MAX", 2)
+    make_pairs(api)
+    forget_changes(settings)
+    sweep = start(api)
+    run_jobs()
+    assert (read(api, sweep)["found"], len(suggested(api))) == (2, 2)
+
+
+def test_bounds(api: httpx.Client) -> None:
+    ids = [str(uuid4()) for _ in range(DISMISSED_AT_ONCE + 1)]
+    assert api.post("/duplicates/dismiss", json={"ids": ids}).status_code == 422
+    assert api.post("/duplicates/dismiss", json={"ids": []}).status_code == 422
+    assert api.post("/duplicates/dismiss", json={"ids": ids[1:]}).status_code == 404
+
+
+def test_dismissed_together_or_not_at_all(
+    api: httpx.Client, tenant: TestTenant, run_jobs: RunJobs
+) -> None:
+    make_pairs(api)
+    run_jobs()
+    ids = [item["id"] for item in api.get("/duplicates").json()["items"]]
+    missing = api.post("/duplicates/dismiss", json={"ids": [*ids, str(uuid4())]})
+    assert missing.status_code == 404
+    assert len(suggested(api)) == len(ids)
+    assert tenant.client("pos").post("/duplicates/dismiss", json={"ids": ids}).status_code == 403
+    done = api.post("/duplicates/dismiss", json={"ids": ids})
+    assert {item["status"] for item in done.json()["items"]} == {"dismissed"}
+    assert suggested(api) == []
 
 
 def test_only_owners_and_managers_sweep(api: httpx.Client, tenant: TestTenant) -> None:

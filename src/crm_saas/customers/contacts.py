@@ -32,7 +32,7 @@ def read_contacts(phone: str | None, email: str | None) -> Contacts:
 
 def compare_contacts(a: Contacts, b: Contacts, named: Ground | None) -> list[Ground]:
     grounds = []
-    same_name = named is not None and named.times > 1
+    same_name = named is not None and named.is_close and named.times > 1
     if a.phone and b.phone and (ground := _compare_phones(a.phone, b.phone, same_name)):
         grounds.append(ground)
     if a.email and b.email and (ground := _compare_emails(a, b)):
@@ -56,7 +56,7 @@ def _compare_phones(a: str, b: str, same_name: bool) -> Ground | None:
         return None
     # Numbers bought together follow each other: those of a family.
     follow = a[:-1] == b[:-1] and abs(int(a[-1]) - int(b[-1])) <= 3
-    times = (3e3 if same_name else 300) if follow else 3e4
+    times = (5e3 if same_name else 300) if follow else 5e4
     return Ground("phone_digit", "phones differ in one digit", times)
 
 

@@ -2,10 +2,10 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from rapidfuzz.distance import OSA
 
@@ -20,20 +20,27 @@ _LETTERS_MIN = 4
 
 # How often one person's word comes in these two forms, by what tells the forms apart.
 _SAME, _HEARD, _SPELLED, _MISTYPED, _GARBLED = 0.85, 0.4, 0.15, 0.1, 0.03
-_SLIPPED, _DOUBTFUL = 0.02, 0.002
+_SLIPPED, _SHORT, _DOUBTFUL = 0.02, 0.01, 0.002
 _LIKENESS = {
-    _SAME: 1.0, _HEARD: 0.95, _SPELLED: 0.9, _MISTYPED: 0.85, _SLIPPED: 0.85, _GARBLED: 0.8,
-    _DOUBTFUL: 0.75,
+    _SAME: 1.0, _HEARD: 0.95, _SPELLED: 0.9, _MISTYPED: 0.85, _SLIPPED: 0.85, _SHORT: 0.85,
+    _GARBLED: 0.8, _DOUBTFUL: 0.75,
 }  # fmt: skip
 # In how many ways a word is mistyped, by one error and by two. One of the two words is then rare,
 # and it is that one which would have to come about by chance.
-_WAYS = {_MISTYPED: 60, _GARBLED: 1000}
+_WAYS = {_MISTYPED: 60, _SHORT: 60, _GARBLED: 1000}
 # Against: that one person has names of which none is the other's, or one word is.
 _OTHER_NAME, _OTHER_ACROSS, _OTHER_WORD = 0.0001, 0.001, 0.02
-_TURNED_ROUND = 0.3
 _RUN_TOGETHER_MIN = 8
+# How much more often two words of a name come together than apart: families and peoples have their
+# own.
+_TOGETHER = 2
+_NAMESAKES = 1.5
 
-Share = Callable[[str], float]
+
+class Counts(Protocol):
+    def share(self, word: str) -> float: ...
+
+    def share_elsewhere(self, word: str) -> float: ...
 
 
 class Word(NamedTuple):
@@ -63,56 +70,67 @@ def _read_name(name: str) -> ComparedName:
 
 
 def compare_names(
-    a: Sequence[ComparedName], b: Sequence[ComparedName], share: Share
+    a: Sequence[ComparedName], b: Sequence[ComparedName], counts: Counts
 ) -> Ground | None:
-    """The best of all pairs of names. `share` is how large a part of the tenant bears a word."""
+    """The best of all pairs of names. `counts` knows how common a word is."""
     best: Ground | None = None
     for one in a:
         for other in b:
-            ground = _compare(one, other, share)
+            ground = _compare(one, other, counts)
             if ground is not None and (best is None or ground.times > best.times):
                 best = ground
     return best
 
 
-def _compare(a: ComparedName, b: ComparedName, share: Share) -> Ground | None:
+def _compare(a: ComparedName, b: ComparedName, counts: Counts) -> Ground | None:
     shorter, longer = sorted((a, b), key=lambda name: (len(name.words), name.words))
     across = a.is_arabic != b.is_arabic
     places, grades = _match(shorter.words, longer.words, across)
     if not grades:
         return None
-    missed = grades.count(0)
-    # The first word is the person's own: Salma bint Khalid is not Khalid, but his daughter.
-    if missed > (len(grades) > 2) or grades[0] == 0 or 0 not in places:
-        return _compare_whole(a, b, across, share) if len(grades) > 1 else None
-    times, likeness = 1.0, 0.0
+    if grades.count(0) > (len(grades) > 2) or not _begin_alike(places, len(longer.words)):
+        return _compare_whole(a, b, across, counts) if len(grades) > 1 else None
+    times, likeness = _TOGETHER ** (1 - len(grades)), 0.0
     for word, place, grade in zip(shorter.words, places, grades, strict=True):
         if place is None:
             times *= _OTHER_WORD
         else:
-            times *= _times(grade, share(word.sound), share(longer.words[place].sound))
+            times *= _times(grade, word.sound, longer.words[place].sound, counts)
             likeness += _LIKENESS[grade] / len(grades)
-    found = [place for place in places if place is not None]
-    if found != sorted(found):
-        times *= _TURNED_ROUND
-    return _ground(times, likeness, across, len(shorter.words) == len(longer.words))
+    ground = _ground(times, likeness, across, len(shorter.words) == len(longer.words))
+    if _DOUBTFUL in (grades[0], grades[places.index(0)] if 0 in places else 0):
+        # Twins are called Hassan and Hussain.
+        return ground._replace(times=min(times, _NAMESAKES), is_close=False)
+    return ground
 
 
-def _compare_whole(a: ComparedName, b: ComparedName, across: bool, share: Share) -> Ground:
-    """What is no word of the other's may be a space that went astray."""
+def _begin_alike(places: Sequence[int | None], longer: int) -> bool:
+    """The first word is the person's own, or the last one where the name is turned round.
+
+    Salma bint Khalid is not Khalid, but his daughter.
+    """
+    return places[0] in (0, longer - 1) or places[-1] == 0
+
+
+def _compare_whole(a: ComparedName, b: ComparedName, across: bool, counts: Counts) -> Ground:
+    """What is no word of the other's may be a space or an article that went astray."""
     if across:
-        return Ground("name", "different names", _OTHER_ACROSS)
+        return Ground("name", "different names", _OTHER_ACROSS, is_close=False)
     length = min(len(a.whole), len(b.whole))
-    if length < _RUN_TOGETHER_MIN or OSA.distance(a.whole, b.whole, score_cutoff=2) > 2:
-        return Ground("name", "different names", _OTHER_NAME)
-    rarer = min(math.prod(share(word.sound) for word in name.words) for name in (a, b))
-    return _ground(_GARBLED / _WAYS[_GARBLED] / rarer, _LIKENESS[_GARBLED], across, whole=False)
+    errors = OSA.distance(a.whole, b.whole, score_cutoff=2)
+    if length < _RUN_TOGETHER_MIN or errors > 2:
+        return Ground("name", "different names", _OTHER_NAME, is_close=False)
+    grade = _MISTYPED if errors < 2 else _GARBLED
+    rarer = min(math.prod(counts.share(word.sound) for word in name.words) for name in (a, b))
+    return _ground(grade / _WAYS[grade] / rarer, _LIKENESS[grade], across, whole=False)
 
 
-def _times(grade: float, share: float, other_share: float) -> float:
+def _times(grade: float, one: str, other: str, counts: Counts) -> float:
     if grade in _WAYS:
-        return grade / _WAYS[grade] / min(share, other_share)
-    return grade / max(share, other_share)
+        return (
+            grade / _WAYS[grade] / min(counts.share_elsewhere(one), counts.share_elsewhere(other))
+        )
+    return grade / max(counts.share(one), counts.share(other))
 
 
 def _ground(times: float, likeness: float, across: bool, whole: bool) -> Ground:
@@ -160,9 +178,15 @@ def _grade(one: Word, other: Word, across: bool) -> float:
     if sounds_alike:
         return _grade_vowels(one.text, other.text)
     if _is_mistyped(one.text, other.text):
-        return _MISTYPED
+        return _grade_mistyped(one.text, other.text)
     near = min(len(one.text), len(other.text)) > 6
     return _GARBLED if near and OSA.distance(one.text, other.text, score_cutoff=2) <= 2 else 0
+
+
+def _grade_mistyped(one: str, other: str) -> float:
+    """Said and Saif, Badr and Bakr: of short words, many are one letter apart."""
+    is_long = min(len(one), len(other)) > (_LETTERS_MIN if one.isascii() else _LETTERS_MIN - 1)
+    return _MISTYPED if is_long or sorted(one) == sorted(other) else _SHORT
 
 
 def _grade_across(one: str, other: str) -> float:

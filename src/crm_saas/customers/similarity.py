@@ -36,13 +36,14 @@ Kind = Literal[
 ]
 
 # So many customers have a second profile. It scales every score and changes no order.
-_REPEATED_SHARE = 0.02
+_REPEATED_SHARE = 0.03
 # In a smaller tenant chance counts as much as in one of this size: what two customers of three
 # have in common tells little more than what two of a thousand have.
 _CUSTOMERS_MIN = 1000
-# What is known of a word in a tenant that has not been counted: a share, and what it weighs.
-_SHARE_UNCOUNTED = 0.0003
-_UNCOUNTED_WEIGHT = 5000
+# What counts of a word before any is counted: so many bearers among so many people, and fewer
+# where it may be a slip of the pen.
+_UNCOUNTED_WEIGHT = 1000
+_EXPECTED, _EXPECTED_OF_NONSENSE = 0.5, 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +87,14 @@ class NameCounts:
     unlisted: int = 0
 
     def share(self, word: str) -> float:
-        held = self.words.get(word, self.unlisted)
-        expected = _UNCOUNTED_WEIGHT * _SHARE_UNCOUNTED
-        return (held + expected) / (self.customers + _UNCOUNTED_WEIGHT)
+        """Of others than the two who are compared."""
+        others = max(0, self.words.get(word, self.unlisted) - 2)
+        return (others + _EXPECTED) / (self.customers + _UNCOUNTED_WEIGHT)
+
+    def share_elsewhere(self, word: str) -> float:
+        """Of others than the one who has it of the two: a word mistyped once is nobody else's."""
+        others = max(0, self.words.get(word, self.unlisted) - 1)
+        return (others + _EXPECTED_OF_NONSENSE) / (self.customers + _UNCOUNTED_WEIGHT)
 
     @property
     def chance(self) -> float:
@@ -134,7 +140,7 @@ def score(a: Compared, b: Compared, counts: NameCounts) -> Suggestion:
 
 
 def find_grounds(a: Compared, b: Compared, counts: NameCounts) -> list[Ground]:
-    named = compare_names(a.names, b.names, counts.share)
+    named = compare_names(a.names, b.names, counts)
     return [
         *compare_contacts(a.contacts, b.contacts, named),
         *([named] if named else []),

@@ -73,6 +73,7 @@ BODIES: dict[str, object] = {
     # exports
     "request_export": {"format": "xlsx", "filter": {"profileStatus": "full"}},
     # merges
+    "dismiss_duplicates": {"ids": ["019a9f00-0000-7000-8000-000000000010"]},
     "preview_merge": {"sourceId": _ID, "targetId": _OTHER_ID},
     "merge_customers": {
         "sourceId": _ID,

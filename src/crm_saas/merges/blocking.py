@@ -20,7 +20,9 @@ from crm_saas.customers.similarity import NameCounts
 
 # Slices are such that a step of a sweep takes some seconds, and its keys some ten megabytes.
 CUSTOMERS_A_SLICE = 500_000
-_HOLDERS_MAX = 1000
+HOLDERS_MAX = 60
+# Where two hints already say whether a pair is worth a look.
+_CHECKED_MAX = 1000
 # How much less than enough a name may tell by itself to be looked at.
 _LITTLE_ELSE = 0.1
 
@@ -71,7 +73,7 @@ class Kind:
     condition: str = "true"
     hint: str = "''"
     words: str = ""
-    most: int = 60
+    most: int = HOLDERS_MAX
     check: Check | None = None
 
     def query(self) -> TextClause:
@@ -93,7 +95,7 @@ def _of_phones(name: str, key: str, words: str = _WORDS) -> Kind:
         condition="c.phone_rev is not null",
         hint="c.phone",
         words=words,
-        most=_HOLDERS_MAX,
+        most=_CHECKED_MAX,
         check=phones_nearly_agree,
     )
 
@@ -105,7 +107,7 @@ def _of_mailboxes(name: str, key: str) -> Kind:
         condition=f"length({_MAILBOX}) > 4",
         hint="c.email_norm",
         words=_WORDS,
-        most=_HOLDERS_MAX,
+        most=_CHECKED_MAX,
         check=_mailboxes_nearly_agree,
     )
 

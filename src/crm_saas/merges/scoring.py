@@ -23,8 +23,8 @@ from crm_saas.customers.similarity import (
     score,
 )
 
-# Likelier than not, and by some: of what is suggested at this score, more than half is right.
-SCORE_MIN = 0.6
+# Likelier one person than two.
+SCORE_MIN = 0.5
 _LENGTH_BYTES = 8
 _NICENESS = 10
 
