@@ -23,6 +23,7 @@ from crm_saas.otp.purposes import PURPOSES
 from crm_saas.worker import open_queue
 from factories.belongings import PASSWORD, Belongings, Thing, furnish
 from factories.codes import sent_code
+from factories.comparing import enqueue_comparisons
 from factories.servers import run_server
 from factories.tenants import TestTenant, make_tenant
 from factories.watching import exported_spans, production_log_lines
@@ -159,6 +160,7 @@ def run_jobs(stage: Stage, settings: Settings, owner: psycopg.Connection) -> Non
     """Reads the queue, runs it, and reads what is left."""
 
     async def drain() -> None:
+        await enqueue_comparisons(settings)
         async with open_queue(settings) as queue:
             with suppress(ExceptionGroup):  # parked on purpose
                 await queue.run_pending()

@@ -42,6 +42,7 @@ NAMES = {
     "Found": {"customer_id": "customer/id", "customer_number": "customer/customerNumber"},
     "AddressView": {"customer_id": "customerId", "address_id": "id"},
     "NewKeyView": {"key_id": "id"},
+    "SweepView": {"sweep_id": "id"},
     "MergeDone": {"merge_id": "id", "customer_id": "customer/id"},
 }
 

@@ -11,6 +11,7 @@ from crm_saas.addresses import routes as address_routes
 from crm_saas.audit import models as audit_models
 from crm_saas.audit import routes as audit_routes
 from crm_saas.audit import tasks as audit_tasks
+from crm_saas.customers import comparing
 from crm_saas.customers import models as customer_models
 from crm_saas.customers import routes as customer_routes
 from crm_saas.customers import tasks as customer_tasks
@@ -53,6 +54,7 @@ MODELS = (
     idempotency,
     otp_models,
     customer_models,
+    comparing,
     address_models,
     merge_models,
 )
@@ -82,19 +84,20 @@ PERIODIC_JOBS: tuple[PeriodicJob, ...] = (
     *audit_tasks.PERIODIC_JOBS,
     *otp_tasks.PERIODIC_JOBS,
     *customer_tasks.PERIODIC_JOBS,
+    *merge_tasks.PERIODIC_JOBS,
 )
 
 # What is encrypted at rest; `keys rotate-master` seals it with a new key.
 SEALED_COLUMNS: tuple[SealedColumn, ...] = (idempotency.SEALED, otp_keys.SEALED)
 
 HANDLERS: dict[str, tuple[events.Handler, ...]] = {
-    "customer.created": (merge_tasks.suggest_later,),
-    "customer.upgraded": (merge_tasks.suggest_later,),
-    "customer.changed": (merge_tasks.suggest_later,),
-    "customer.stage_moved": (merge_tasks.suggest_later,),
-    "customer.merged": (merge_tasks.look_later,),
-    "customer.unmerged": (merge_tasks.look_later,),
-    "customer.restored": (merge_tasks.look_later,),
+    "customer.created": (comparing.note_change,),
+    "customer.upgraded": (comparing.note_change,),
+    "customer.changed": (comparing.note_change,),
+    "customer.stage_moved": (comparing.note_change,),
+    "customer.merged": (comparing.note_event,),
+    "customer.unmerged": (comparing.note_event,),
+    "customer.restored": (comparing.note_event,),
 }
 events.HANDLERS.update(HANDLERS)
 

@@ -117,6 +117,7 @@ class Belongings:
                 {"sourceId": thing("customer"), "targetId": thing("other_customer")},
             ),
             "suggestion": self._suggestion,
+            "sweep": self._sweep,
         }
         assert kind in makers, f"Say here how a {kind} is made."
         return makers[kind]()
@@ -132,6 +133,15 @@ class Belongings:
         planter = plant(self.tenant.server.settings, self.tenant.id, [SUGGESTIONS])
         return str(planter.rows[SUGGESTIONS]["id"])
 
+    def _sweep(self) -> str:
+        """Over at once, so that another can be started."""
+        path = "/duplicates/sweeps"
+        for running in self.client.get(path).json()["items"]:
+            self.client.post(f"{path}/{running['id']}/cancel")
+        started = str(self.client.post(path).json()["id"])
+        self.client.post(f"{path}/{started}/cancel")
+        return started
+
     def _post(self, path: str, body: dict[str, str]) -> str:
         answer = self.client.post(path, json=body)
         assert answer.status_code in {200, 201}, answer.text
@@ -146,7 +156,7 @@ class Belongings:
         thing = self.new()
         for kind in (
             "customer", "other_customer", "guest", "number", "address",
-            "member", "suggestion", "session", "key", "team",
+            "member", "suggestion", "sweep", "session", "key", "team",
         ):  # fmt: skip
             self.kept[kind] = thing(kind)
         contacts = [(new_mobile(), fresh_email()) for _ in range(CONTACTS_MAX)]

@@ -7,12 +7,12 @@ from typing import Any
 
 import httpx
 
-_PHONES = itertools.count(90_000_000)
+_NUMBERS = itertools.count()
 
 
 def new_phone() -> str:
-    """A valid Omani mobile, E.164."""
-    return f"+968{next(_PHONES)}"
+    """A valid Omani mobile, E.164, in more than one digit another than the last."""
+    return f"+968{90_000_000 + next(_NUMBERS) * 3_104_729 % 9_900_000}"
 
 
 def create_stub(client: httpx.Client, **fields: Any) -> dict[str, Any]:

@@ -22,6 +22,7 @@ KINDS = {
     r"member_?id|assigned_?to|actor_?id": "member",
     r"merge_?id": "merge",
     r"suggestion_?id": "suggestion",
+    r"sweep_?id": "sweep",
     r"target_?id": "other_customer",
     r"customer_?id|source_?id": "customer",
     r"customer_?number": "number",

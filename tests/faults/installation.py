@@ -125,10 +125,14 @@ class Installation:
             return [(name, status) for name, status in found]
 
     def await_jobs(self, *, seconds_max: float) -> None:
-        """Until no job waits or runs."""
+        """Until no job waits or runs, and no customer waits to be compared."""
 
         def settled() -> bool:
-            return all(status not in {"todo", "doing"} for _, status in self.jobs())
+            with self.superuser() as connection:
+                waiting = connection.execute("select from org_customers_to_compare").fetchone()
+            return waiting is None and not any(
+                status in {"todo", "doing"} for _, status in self.jobs()
+            )
 
         wait_for("all jobs are done", settled, seconds_max=seconds_max)
 

@@ -13,7 +13,7 @@ import psycopg
 from crm_saas import operator
 from crm_saas.app import create_app
 from crm_saas.kit.settings import Settings
-from crm_saas.worker import open_queue
+from factories.comparing import run_jobs_and_compare
 from factories.servers import run_server
 from model.credentials import PASSWORD, session_of
 from model.lane import Call, Hands, Lane, Side, Tally
@@ -44,11 +44,7 @@ class Arena:
         return found + ([f"{count} transactions were left open"] if count else [])
 
     def run_jobs(self) -> None:
-        async def drain() -> None:
-            async with open_queue(self.settings) as queue:
-                await queue.run_pending()
-
-        asyncio.run(drain())
+        run_jobs_and_compare(self.settings)
 
     def finish(self, worlds: list[World], tally: Tally) -> None:
         """What the database holds is what the model says, of all that were ever here."""

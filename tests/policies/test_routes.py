@@ -44,6 +44,7 @@ PAGES = r"/api/v1(/docs(/assets/\{file_path:path\})?|/openapi\.json)?"
 
 # Bodies where the document's example cannot succeed.
 BODIES: dict[str, Any] = {
+    "dismiss_duplicates": {"ids": [Slot("suggestion")]},
     "log_in": {"email": Slot("staff_email"), "password": "wrong password"},
     "upgrade_customer": {"type": "stub", "name": FRESH, "phone": Slot("phone")},
 }

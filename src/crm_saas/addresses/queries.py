@@ -11,6 +11,7 @@ from crm_saas.addresses.models import Address
 from crm_saas.addresses.schemas import DeciderCount, VerificationStatistics
 from crm_saas.customers.models import Customer
 from crm_saas.customers.queries import access_customer
+from crm_saas.customers.similarity import place_of
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import NotFound
 from crm_saas.kit.paging import Page, cut_page, read_cursor
@@ -151,3 +152,21 @@ async def _deciders(context: Context) -> list[DeciderCount]:
         .limit(DECIDERS_MAX)
     )
     return [DeciderCount(decided_by=r[0], name=r[1], verified=r[2], rejected=r[3]) for r in rows]
+
+
+async def places_of(context: Context, customer_ids: Collection[UUID]) -> dict[UUID, frozenset[str]]:
+    """The houses of these customers, written so that they can be compared."""
+    rows = await context.session.execute(
+        select(
+            Address.customer_id,
+            Address.building,
+            Address.street,
+            Address.area,
+            Address.city,
+        ).where(Address.tenant_org_id == context.tenant.id, Address.customer_id.in_(customer_ids))
+    )
+    places: dict[UUID, set[str]] = {}
+    for customer_id, *parts in rows:
+        if place := place_of(parts):
+            places.setdefault(customer_id, set()).add(place)
+    return {customer_id: frozenset(found) for customer_id, found in places.items()}

@@ -1,40 +1,55 @@
-"""How likely two profiles are one person, and why (SPEC 5.1). Pure: no database, no settings."""
+"""How likely two profiles are one person, and why (SPEC 5.1). Pure: no database, no settings.
+
+After Fellegi and Sunter (1969): a ground is worth as many times as it is likelier between two
+profiles of one person than between two of the tenant's people by chance. A name is worth little
+where many bear it, and nothing is worth as much among a million customers as among a hundred.
+"""
 
 import math
-import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 from rapidfuzz import fuzz
-from rapidfuzz.distance import JaroWinkler
+from rapidfuzz.distance import OSA
 
+from crm_saas.customers.contacts import Contacts, compare_contacts, read_contacts
 from crm_saas.customers.folding import fold_text
-from crm_saas.customers.skeletons import NAME_LENGTH_MAX, consonants, name_words, vowels_agree
-from crm_saas.kit.emails import email_key
+from crm_saas.customers.likelihood import Ground
+from crm_saas.customers.naming import ComparedName, compare_names, read_names
+from crm_saas.customers.skeletons import NAME_LENGTH_MAX
 
 Kind = Literal[
     "phone",
     "phone_ending",
+    "phone_digit",
     "email",
     "email_name",
+    "email_letter",
     "name",
     "transliteration",
     "birth_date",
     "company",
+    "address",
 ]
 
-TOKENS_MAX = 12
-_NAME_SIMILARITY_MIN = 0.84
-_TOKEN_SIMILARITY_MIN = 0.78
-# Addresses of a desk, not of a person.
-_SHARED_MAILBOXES = frozenset(["admin", "contact", "hello", "info", "office", "sales", "support"])
-_ARABIC = re.compile("[\u0621-\u064a]")
+# So many customers have a second profile. It scales every score and changes no order.
+_REPEATED_SHARE = 0.03
+# In a smaller tenant chance counts as much as in one of this size: what two customers of three
+# have in common tells little more than what two of a thousand have.
+_CUSTOMERS_MIN = 1000
+# What counts of a word before any is counted: so many bearers among so many people, and fewer
+# where it may be a slip of the pen.
+_UNCOUNTED_WEIGHT = 1000
+_EXPECTED, _EXPECTED_OF_NONSENSE = 0.5, 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What is compared. Phones are E.164, e-mails as parse_email left them."""
+    """What is compared. Phones are E.164, e-mails as parse_email left them; `places` are addresses
+    as `place_of` writes them."""
 
     name: str | None = None
     name2: str | None = None
@@ -42,6 +57,7 @@ class Profile:
     email: str | None = None
     birth_date: date | None = None
     company: str | None = None
+    places: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,119 +75,110 @@ class Suggestion:
     evidence: list[Evidence]
 
 
-def score_pair(a: Profile, b: Profile) -> Suggestion:
-    """Symmetric. Independent grounds add up as 1 - (1-w1)(1-w2)…, objections take their share."""
-    evidence = [
-        *_phone_evidence(a.phone, b.phone),
-        *_email_evidence(a.email, b.email),
-        *_name_evidence(a, b),
-        *_birth_date_evidence(a.birth_date, b.birth_date),
-        *_company_evidence(a.company, b.company),
-    ]
-    doubt = math.prod(1 - ground.weight for ground in evidence if ground.weight > 0)
-    objection = math.prod(1 + ground.weight for ground in evidence if ground.weight < 0)
-    score = (1 - doubt) * objection
-    return Suggestion(round(score, 4), sorted(evidence, key=lambda ground: -ground.weight))
+@dataclass(frozen=True, slots=True)
+class NameCounts:
+    """How many of a tenant's customers bear a word in their name, by its consonants.
 
-
-def _phone_evidence(a: str | None, b: str | None) -> list[Evidence]:
-    if not a or not b:
-        return []
-    if a == b:
-        return [Evidence("phone", "same phone", 0.9)]
-    if a[-7:] == b[-7:]:
-        return [Evidence("phone_ending", "phones end in the same 7 digits", 0.5)]
-    return []
-
-
-def _email_evidence(a: str | None, b: str | None) -> list[Evidence]:
-    if not a or not b:
-        return []
-    key_a, key_b = email_key(a), email_key(b)
-    if key_a == key_b:
-        return [Evidence("email", "same e-mail", 0.9)]
-    name_a, name_b = (key.rpartition("@")[0].partition("+")[0] for key in (key_a, key_b))
-    if name_a == name_b and len(name_a) >= 5 and name_a not in _SHARED_MAILBOXES:
-        return [Evidence("email_name", "same e-mail name at another domain", 0.4)]
-    return []
-
-
-def _name_evidence(a: Profile, b: Profile) -> list[Evidence]:
-    """The best of all pairs of names; in one script by spelling and sound, across them by sound."""
-    pairs = (_compare_names(one, other) for one in _names(a) for other in _names(b))
-    found = [evidence for evidence in pairs if evidence]
-    return [max(found, key=lambda ground: ground.weight)] if found else []
-
-
-def _names(profile: Profile) -> list[str]:
-    return [fold_text(name[:NAME_LENGTH_MAX]) for name in (profile.name, profile.name2) if name]
-
-
-def _compare_names(one: str, other: str) -> Evidence | None:
-    shorter, longer = sorted(
-        (name_words(one)[:TOKENS_MAX], name_words(other)[:TOKENS_MAX]),
-        key=lambda words: (len(words), words),
-    )
-    across = bool(_ARABIC.search(one)) != bool(_ARABIC.search(other))
-    similarity = _tokens_similarity(shorter, longer, across)
-    if similarity < _NAME_SIMILARITY_MIN:
-        return None
-    # A first name alone says little, a full one more.
-    # Across scripts even the best match is only a likely one: 0.5 makes it 0.45.
-    ceiling = (0.5 if across else 0.6) if len(shorter) > 1 else 0.2
-    weight = round(ceiling * similarity**2, 4)
-    if across:
-        return Evidence("transliteration", "names sound alike in both scripts", weight)
-    same = sorted(shorter) == sorted(longer)
-    return Evidence("name", "same name" if same else f"names {similarity:.0%} alike", weight)
-
-
-def _tokens_similarity(shorter: list[str], longer: list[str], across: bool) -> float:
-    """Mean over the shorter name, each word with the best one left; 0 where one has no partner.
-
-    Whole-string measures fail here: a shared family name makes brothers 87 % alike.
+    Only the commoner words are listed; of the others, each has `unlisted` at the most.
     """
-    left = list(longer)
-    total = 0.0
-    for token in shorter:
-        best = max(left, key=lambda candidate: _token_similarity(token, candidate, across))
-        similarity = _token_similarity(token, best, across)
-        if similarity < _TOKEN_SIMILARITY_MIN:
-            return 0
-        left.remove(best)
-        total += similarity
-    return total / len(shorter) if shorter else 0
+
+    customers: int = 0
+    words: Mapping[str, int] = field(default_factory=dict)
+    unlisted: int = 0
+
+    def share(self, word: str) -> float:
+        """Of others than the two who are compared."""
+        others = max(0, self.words.get(word, self.unlisted) - 2)
+        return (others + _EXPECTED) / (self.customers + _UNCOUNTED_WEIGHT)
+
+    def share_elsewhere(self, word: str) -> float:
+        """Of others than the one who has it of the two: a word mistyped once is nobody else's."""
+        others = max(0, self.words.get(word, self.unlisted) - 1)
+        return (others + _EXPECTED_OF_NONSENSE) / (self.customers + _UNCOUNTED_WEIGHT)
+
+    @property
+    def chance(self) -> float:
+        """The odds that two customers are one person before anything is known of them."""
+        return _REPEATED_SHARE / max(self.customers, _CUSTOMERS_MIN)
 
 
-def _token_similarity(one: str, other: str, across: bool) -> float:
-    spelling = 0.0 if across else JaroWinkler.normalized_similarity(one, other)
-    sound, other_sound = consonants(one), consonants(other)
-    if sound == other_sound and len(sound) > 1:
-        return _same_sound_similarity(one, other) if across else max(spelling, 0.88)
-    if across and min(len(sound), len(other_sound)) > 1:
-        return JaroWinkler.normalized_similarity(sound, other_sound)
-    return spelling
+class Compared(NamedTuple):
+    """A profile made ready: folded, split, and so on, once for all its comparisons."""
+
+    names: list[ComparedName]
+    contacts: Contacts
+    birth_date: date | None
+    company: str | None
+    places: frozenset[str]
 
 
-def _same_sound_similarity(one: str, other: str) -> float:
-    arabic, latin = (one, other) if _ARABIC.search(one) else (other, one)
-    return 0.95 if vowels_agree(latin, arabic) else 0.8
-
-
-def _birth_date_evidence(a: date | None, b: date | None) -> list[Evidence]:
-    if not a or not b:
-        return []
-    if a == b:
-        return [Evidence("birth_date", "same date of birth", 0.35)]
-    if a.year == b.year and (a.month, a.day) == (b.day, b.month):
-        return [Evidence("birth_date", "dates of birth with day and month swapped", 0.25)]
-    return [Evidence("birth_date", "different dates of birth", -0.4)]
-
-
-def _company_evidence(a: str | None, b: str | None) -> list[Evidence]:
-    if not a or not b:
-        return []
-    similarity = fuzz.token_sort_ratio(
-        fold_text(a[:NAME_LENGTH_MAX]), fold_text(b[:NAME_LENGTH_MAX])
+def read_profile(profile: Profile) -> Compared:
+    company = profile.company and fold_text(profile.company[:NAME_LENGTH_MAX])
+    return Compared(
+        read_names(profile.name, profile.name2),
+        read_contacts(profile.phone, profile.email),
+        profile.birth_date,
+        company or None,
+        profile.places,
     )
-    return [Evidence("company", "same company", 0.2)] if similarity >= 92 else []
+
+
+def score_pair(a: Profile, b: Profile, counts: NameCounts | None = None) -> Suggestion:
+    return score(read_profile(a), read_profile(b), counts or NameCounts())
+
+
+def score(a: Compared, b: Compared, counts: NameCounts) -> Suggestion:
+    """Symmetric."""
+    grounds = find_grounds(a, b, counts)
+    chance = counts.chance
+    odds = chance * math.prod(ground.times for ground in grounds)
+    grounds.sort(key=lambda ground: -ground.times)
+    return Suggestion(
+        round(odds / (1 + odds), 4),
+        [Evidence(g.kind, g.detail, _weight(g.times, chance)) for g in grounds],  # type: ignore[arg-type]
+    )
+
+
+def find_grounds(a: Compared, b: Compared, counts: NameCounts) -> list[Ground]:
+    named = compare_names(a.names, b.names, counts)
+    return [
+        *compare_contacts(a.contacts, b.contacts, named),
+        *([named] if named else []),
+        *_compare_birth_dates(a.birth_date, b.birth_date),
+        *_compare_companies(a.company, b.company),
+        *([Ground("address", "same address", 300)] if a.places & b.places else []),
+    ]
+
+
+def place_of(parts: Iterable[str | None]) -> str | None:
+    """An address as it is compared; None for one that names no house: a street holds many."""
+    building, *others = (fold_text(part or "") for part in parts)
+    named = [part for part in others if part]
+    return " ".join([building, *named])[:NAME_LENGTH_MAX] if building and named else None
+
+
+def _weight(times: float, chance: float) -> float:
+    if times < 1:
+        return round(times - 1, 4)
+    return round(chance * times / (1 + chance * times), 4)
+
+
+@lru_cache(maxsize=20_000)
+def _compare_birth_dates(a: date | None, b: date | None) -> tuple[Ground, ...]:
+    """Some 20,000 dates are in use; the first of January stands for a year alone."""
+    if not a or not b:
+        return ()
+    if a == b:
+        times = 1000 if (a.month, a.day) == (1, 1) else 15_000
+        return (Ground("birth_date", "same date of birth", times),)
+    if a.year == b.year and (a.month, a.day) == (b.day, b.month):
+        return (Ground("birth_date", "dates of birth with day and month swapped", 500),)
+    if OSA.distance(a.isoformat(), b.isoformat(), score_cutoff=1) == 1:
+        return (Ground("birth_date", "dates of birth differ in one digit", 20),)
+    return (Ground("birth_date", "different dates of birth", 0.01),)
+
+
+def _compare_companies(a: str | None, b: str | None) -> tuple[Ground, ...]:
+    if not a or not b or fuzz.token_sort_ratio(a, b) < 92:
+        return ()
+    return (Ground("company", "same company", 20),)

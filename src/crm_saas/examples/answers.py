@@ -174,6 +174,19 @@ _SUGGESTION: Json = {
     "foundAt": _AT,
     "customers": [_CUSTOMER, _OTHER_CUSTOMER],
 }
+_SWEEP: Json = {
+    "id": "019a9f00-0000-7000-8000-000000000011",
+    "status": "running",
+    "progress": 0.45,
+    "startedAt": _AT,
+    "startedByName": "Salim Al Harthy",
+    "endedAt": None,
+    "customers": 1_000_000,
+    "compared": 120_000,
+    "found": 21_000,
+    "dropped": 0,
+    "leftOut": {"birthDate": {"blocks": 3, "customers": 250}},
+}
 
 ANSWERS: dict[str, Json] = {
     "Health": {"status": "ok"},
@@ -301,6 +314,8 @@ ANSWERS: dict[str, Json] = {
     "MergeUndone": _UNDONE | {"source": _OTHER_CUSTOMER, "target": _CUSTOMER},
     "SuggestionView": _SUGGESTION,
     "SuggestionList": _page(_SUGGESTION),
+    "SweepView": _SWEEP,
+    "SweepList": _page(_SWEEP),
 }
 # What a stream of this media type starts with.
 STREAMS = {

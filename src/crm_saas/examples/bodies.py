@@ -51,6 +51,7 @@ BODIES: dict[str, object] = {
     "reject_address": {"notes": "There is no building 12."},
     "verify_in_bulk": {"items": [{"customerId": _ID, "addressId": _ID, "decision": "verified"}]},
     # merges
+    "dismiss_duplicates": {"ids": ["019a9f00-0000-7000-8000-000000000010"]},
     "preview_merge": {"sourceId": _ID, "targetId": _OTHER_ID},
     "merge_customers": {
         "sourceId": _ID,

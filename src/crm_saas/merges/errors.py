@@ -21,5 +21,13 @@ class LaterMergeFirst(Conflict):
     type, title = "later-merge-first", "A later merge has to be undone first"
 
 
+class SweepRunning(Conflict):
+    type, title = "sweep-running", "A sweep for duplicates is running"
+
+
+class SweepOver(Conflict):
+    type, title = "sweep-over", "The sweep has ended"
+
+
 class SuggestionMerged(Conflict):
     type, title = "suggestion-merged", "The two were merged"

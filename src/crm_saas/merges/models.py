@@ -7,11 +7,14 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    Computed,
     Double,
     ForeignKeyConstraint,
     Index,
+    Text,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -20,6 +23,7 @@ from crm_saas.kit.models import Base, TenantOwned
 
 LOG = "org_customer_merge_log"
 DUPLICATES = "org_customer_duplicates"
+SWEEPS = "org_duplicate_sweeps"
 
 
 def _customer(column: str, name: str) -> ForeignKeyConstraint:
@@ -78,14 +82,74 @@ class Duplicate(TenantOwned, Base):
         CheckConstraint("status in ('open', 'dismissed', 'merged')", name="status"),
         Index("org_customer_duplicates_b_ix", "tenant_org_id", "customer_b"),
         Index("org_customer_duplicates_open_ix", "tenant_org_id", "status", "score", "id"),
+        Index(
+            "org_customer_duplicates_ground_ix",
+            "tenant_org_id",
+            "status",
+            "ground",
+            "score",
+            "id",
+        ),
     )
 
     customer_a: Mapped[UUID]
     customer_b: Mapped[UUID]
     score: Mapped[float] = mapped_column(Double)
     evidence: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    ground: Mapped[str | None] = mapped_column(
+        Text(collation="C"),
+        Computed("(evidence -> 0) ->> 'kind'", persisted=True),
+        sort_order=95,
+    )
+    """The kind of the strongest evidence: no index on jsonb serves under row-level security."""
     status: Mapped[str] = mapped_column(server_default="open")
     found_at: Mapped[datetime] = mapped_column(server_default=func.now())
     decided_at: Mapped[datetime | None]
     decided_by: Mapped[UUID | None]
     decided_by_name: Mapped[str | None]
+
+
+class Sweep(TenantOwned, Base):
+    """One search for duplicates among all of a tenant's customers, in `steps`.
+
+    `step` is the next one: what was done before it is kept, whatever happens to the worker.
+    `left_out` says which blocks were too large to compare each with each, by their kind.
+    """
+
+    __tablename__ = SWEEPS
+    __constraints__ = (
+        CheckConstraint("status in ('running', 'done', 'cancelled')", name="status"),
+        CheckConstraint("(status = 'running') = (ended_at is null)", name="ended"),
+        Index(
+            "org_duplicate_sweeps_running_uq",
+            "tenant_org_id",
+            unique=True,
+            postgresql_where=text("status = 'running'"),
+        ),
+    )
+
+    status: Mapped[str] = mapped_column(server_default="running")
+    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    started_by: Mapped[UUID | None]
+    started_by_name: Mapped[str]
+    ended_at: Mapped[datetime | None]
+    step: Mapped[int] = mapped_column(server_default="0")
+    steps: Mapped[int | None]
+    customers: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    compared: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    found: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    dropped: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    left_out: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+
+
+class CountedNames(TenantOwned, Base):
+    """How many customers bear each of the commoner words in their names (NameCounts)."""
+
+    __tablename__ = "org_name_counts"
+    __constraints__ = (UniqueConstraint("tenant_org_id", name="org_name_counts_tenant_uq"),)
+
+    customers: Mapped[int] = mapped_column(BigInteger)
+    numbers_given: Mapped[int] = mapped_column(BigInteger)
+    words: Mapped[dict[str, Any]]
+    unlisted: Mapped[int] = mapped_column(BigInteger)
+    counted_at: Mapped[datetime] = mapped_column(server_default=func.now())

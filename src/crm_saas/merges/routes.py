@@ -1,24 +1,29 @@
+from typing import Annotated
 from uuid import UUID
 
 from litestar import Response, get, post
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from crm_saas.customers.errors import CustomerNotFound
+from crm_saas.customers.similarity import Kind
 from crm_saas.customers.views import view_customer
 from crm_saas.kit.dependencies import RequestContext
 from crm_saas.kit.errors import NotFound
 from crm_saas.kit.paging import LIMIT_DEFAULT, Cursor, Limit
 from crm_saas.kit.problems import problems
-from crm_saas.merges import queries, service, suggestions, undo, views
+from crm_saas.merges import queries, service, suggestions, sweeps, undo, views
 from crm_saas.merges.errors import (
     AlreadyMerged,
     AlreadyUndone,
     LaterMergeFirst,
     MergeBlocked,
     SuggestionMerged,
+    SweepOver,
+    SweepRunning,
     UndoWindowOver,
 )
 from crm_saas.merges.schemas import (
+    DismissSuggestions,
     MergeCustomers,
     MergeDetail,
     MergeDone,
@@ -28,6 +33,8 @@ from crm_saas.merges.schemas import (
     PreviewMerge,
     SuggestionList,
     SuggestionView,
+    SweepList,
+    SweepView,
 )
 
 
@@ -120,11 +127,15 @@ async def list_customer_duplicates(
 @get("/duplicates", permission="customers:read", responses=problems())
 async def list_duplicates(
     context: RequestContext,
+    min_score: Annotated[float | None, QueryParameter(name="minScore", ge=0, le=1)] = None,
+    evidence: Annotated[Kind | None, QueryParameter()] = None,
     limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = None,
 ) -> SuggestionList:
-    """Open suggestions, the likeliest first."""
-    page = await suggestions.list_suggestions(context, limit=limit, cursor=cursor)
+    """Open suggestions, the likeliest first. `evidence`: the strongest that speaks for each."""
+    page = await suggestions.list_suggestions(
+        context, min_score=min_score, evidence=evidence, limit=limit, cursor=cursor
+    )
     return SuggestionList(
         items=[views.view_suggestion(context, row) for row in page.rows],
         next_cursor=page.next_cursor,
@@ -146,7 +157,68 @@ async def dismiss_duplicate(
     )
 
 
+@post(
+    "/duplicates/dismiss",
+    permission="customers:merge",
+    status_code=200,
+    responses=problems(NotFound, SuggestionMerged),
+)
+async def dismiss_duplicates(
+    context: RequestContext, data: JSONBody[DismissSuggestions]
+) -> SuggestionList:
+    """Dismisses all of these, or none when one of them cannot be."""
+    rows = await suggestions.dismiss_suggestions(context, data.ids)
+    return SuggestionList(items=[views.view_suggestion(context, row) for row in rows])
+
+
+@post(
+    "/duplicates/sweeps",
+    permission="customers:merge",
+    status_code=202,
+    responses=problems(SweepRunning),
+)
+async def start_sweep(context: RequestContext) -> Response[SweepView]:
+    """Compares all customers with each other, as a job. Later changes are compared anyway."""
+    sweep = await sweeps.start_sweep(context)
+    return Response(
+        views.view_sweep(sweep), headers={"Location": f"/api/v1/duplicates/sweeps/{sweep.id}"}
+    )
+
+
+@get("/duplicates/sweeps", permission="customers:merge", responses=problems())
+async def list_sweeps(
+    context: RequestContext, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
+) -> SweepList:
+    """The newest first."""
+    page = await sweeps.list_sweeps(context, limit=limit, cursor=cursor)
+    return SweepList(
+        items=[views.view_sweep(sweep) for sweep in page.rows], next_cursor=page.next_cursor
+    )
+
+
+@get(
+    "/duplicates/sweeps/{sweep_id:uuid}",
+    permission="customers:merge",
+    responses=problems(NotFound),
+)
+async def read_sweep(context: RequestContext, sweep_id: FromPath[UUID]) -> SweepView:
+    """How far it is, and what it found."""
+    return views.view_sweep(await sweeps.access_sweep(context, sweep_id))
+
+
+@post(
+    "/duplicates/sweeps/{sweep_id:uuid}/cancel",
+    permission="customers:merge",
+    status_code=200,
+    responses=problems(NotFound, SweepOver),
+)
+async def cancel_sweep(context: RequestContext, sweep_id: FromPath[UUID]) -> SweepView:
+    """What it has found so far stays."""
+    return views.view_sweep(await sweeps.cancel_sweep(context, sweep_id))
+
+
 ROUTES = [
     preview_merge, merge_customers, list_merges, read_merge, undo_merge,
-    list_customer_duplicates, list_duplicates, dismiss_duplicate,
+    list_customer_duplicates, list_duplicates, dismiss_duplicate, dismiss_duplicates,
+    start_sweep, list_sweeps, read_sweep, cancel_sweep,
 ]  # fmt: skip

@@ -13,6 +13,8 @@ from crm_saas.kit.schemas import Struct
 from crm_saas.kit.texts import READABLE
 from crm_saas.merges.fields import Choices, Side
 
+DISMISSED_AT_ONCE = 200
+
 
 class PreviewMerge(Struct):
     source_id: UUID
@@ -158,4 +160,37 @@ class SuggestionView(Struct):
 
 class SuggestionList(Struct):
     items: list[SuggestionView]
+    next_cursor: str | None = None
+
+
+class DismissSuggestions(Struct):
+    ids: Annotated[list[UUID], Meta(min_length=1, max_length=DISMISSED_AT_ONCE)]
+
+
+class LeftOut(Struct):
+    """Blocks that were too large to compare each with each, and the customers in them."""
+
+    blocks: int
+    customers: int
+
+
+class SweepView(Struct):
+    """`progress` from 0 to 1. `found` and `dropped`: suggestions; `compared`: pairs. `leftOut`, by
+    what the customers of a block have in common."""
+
+    id: UUID
+    status: Literal["running", "done", "cancelled"]
+    progress: float
+    started_at: datetime
+    started_by_name: str
+    ended_at: datetime | None
+    customers: int
+    compared: int
+    found: int
+    dropped: int
+    left_out: dict[str, LeftOut]
+
+
+class SweepList(Struct):
+    items: list[SweepView]
     next_cursor: str | None = None

@@ -1,5 +1,6 @@
 """Pairs of customers that may be one person: shown, and dismissed (SPEC 5.1)."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -9,15 +10,16 @@ from sqlalchemy.orm import aliased
 
 from crm_saas.customers.models import Customer
 from crm_saas.customers.queries import access_customer
+from crm_saas.customers.similarity import Kind
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import NotFound
 from crm_saas.kit.events import record
 from crm_saas.kit.paging import Page, cut_page, read_cursor
 from crm_saas.merges.errors import SuggestionMerged
 from crm_saas.merges.models import DUPLICATES, Duplicate
+from crm_saas.merges.profiles import LIVING
 
 PARTNERS_MAX = 200
-LIVING = ("active", "inactive", "blocked")
 
 A, B = aliased(Customer), aliased(Customer)
 
@@ -28,10 +30,21 @@ class Row(NamedTuple):
     b: Customer
 
 
-async def list_suggestions(context: Context, *, limit: int, cursor: str | None) -> Page[Row]:
-    """The open ones, the likeliest first."""
-    question = {"list": "duplicates"}
+async def list_suggestions(
+    context: Context,
+    *,
+    min_score: float | None = None,
+    evidence: Kind | None = None,
+    limit: int,
+    cursor: str | None,
+) -> Page[Row]:
+    """The open ones, the likeliest first; `evidence` is the strongest of each."""
+    question = {"list": "duplicates", "minScore": min_score, "evidence": evidence}
     query = _visible(context)
+    if min_score is not None:
+        query = query.where(Duplicate.score >= min_score)
+    if evidence is not None:
+        query = query.where(Duplicate.ground == evidence)
     if cursor is not None:
         score, last = read_cursor(context, question, cursor, tuple[float, UUID])
         place = tuple_(literal(score), literal(last))
@@ -81,6 +94,11 @@ async def dismiss_suggestion(context: Context, suggestion_id: UUID) -> Row:
         after={"status": "dismissed", "otherId": suggestion.customer_b},
     )
     return found
+
+
+async def dismiss_suggestions(context: Context, ids: Collection[UUID]) -> list[Row]:
+    """All of them or none, in the order of their ids. Raises as dismiss_suggestion does."""
+    return [await dismiss_suggestion(context, row_id) for row_id in sorted(set(ids))]
 
 
 def _visible(context: Context) -> Select[Duplicate, Customer, Customer]:

@@ -1,36 +1,89 @@
-"""Looks for duplicates behind the request that may have made one (SPEC 5.1)."""
+"""Looks for duplicates behind the requests that may have made some (SPEC 5.1)."""
 
+from contextlib import suppress
 from uuid import UUID
 
-from crm_saas.customers.models import Customer
-from crm_saas.customers.queries import find_customer
-from crm_saas.kit.context import Context
-from crm_saas.kit.events import Event
-from crm_saas.kit.jobs import Job, enqueue
-from crm_saas.merges import finding
+from sqlalchemy import text
 
-_COMPARED = frozenset(
-    {"name", "name2", "first_name", "phone", "email", "date_of_birth", "company_name"}
+from crm_saas.customers.comparing import count_noted, note, read_noted, remove_noted
+from crm_saas.kit.context import Context
+from crm_saas.kit.db import Database
+from crm_saas.kit.jobs import Job, PeriodicJob, enqueue, enqueue_for_tenants
+from crm_saas.merges import finding, sweeps
+from crm_saas.merges.sweeping import SweepEnded, take_step
+from crm_saas.merges.sweeps import JOB, PRIORITY, find_running
+
+COMPARED_AT_ONCE = 100
+# Of so many that wait, as after an import, a sweep is done sooner.
+SWEPT_INSTEAD = 20_000
+_WAITING = text(
+    """
+    select t.id
+    from sys_tenants_mst t
+    where t.status = 'active'
+        and exists (select from org_customers_to_compare c where c.tenant_org_id = t.id)
+    order by t.id
+    """
+)
+_SWEEPING = text(
+    """
+    select t.id
+    from sys_tenants_mst t
+    where t.status = 'active'
+        and exists (
+            select from org_duplicate_sweeps s
+            where s.tenant_org_id = t.id and s.status = 'running'
+        )
+    order by t.id
+    """
 )
 
 
-async def suggest_later(context: Context, event: Event) -> None:
-    """Handles events of customers; those that changed nothing comparable cost no job."""
-    before, after = event.before or {}, event.after or {}
-    if any(before.get(name) or after.get(name) for name in _COMPARED):
-        await look_later(context, event)
+async def compare(context: Context) -> None:
+    """Compares some of the customers that wait; a crash leaves them waiting."""
+    if await count_noted(context, SWEPT_INSTEAD + 1) > SWEPT_INSTEAD and await sweeps.replaces(
+        context
+    ):
+        return
+    noted = await read_noted(context, COMPARED_AT_ONCE)
+    if noted:
+        await finding.find_duplicates(context, {row.id for row in noted})
+    await remove_noted(context, noted)
+    if len(noted) == COMPARED_AT_ONCE:
+        await enqueue(context, "merges.compare", {}, priority=-5)
 
 
-async def look_later(context: Context, event: Event) -> None:
-    await enqueue(
-        context, "merges.find_duplicates", {"customer_id": event.customer_id}, priority=-5
-    )
+async def compare_everywhere(platform: Database) -> None:
+    async with platform.transaction(None) as session:
+        waiting = list(await session.scalars(_WAITING))
+        await enqueue_for_tenants(session, waiting, "merges.compare", priority=-5)
+        # One whose job was lost, or that came with a restored tenant, has no step waiting.
+        sweeping = list(await session.scalars(_SWEEPING))
+        await enqueue_for_tenants(session, sweeping, JOB, priority=PRIORITY)
+
+
+async def sweep(context: Context) -> None:
+    """The next step of the tenant's sweep."""
+    running = await find_running(context)
+    if running is None:
+        return
+    with suppress(SweepEnded):
+        if await take_step(context, running):
+            await enqueue(context, JOB, {}, priority=PRIORITY)
 
 
 async def find_duplicates(context: Context, customer_id: UUID) -> None:
-    customer = await find_customer(context, Customer.id == customer_id)
-    if customer is not None and customer.status not in {"merged", "erased"}:
-        await finding.find_duplicates(context, customer)
+    """What releases before 0007 put into the queue for each change of a customer."""
+    await note(context, [customer_id])
 
 
-JOBS = (Job(name="merges.find_duplicates", function=find_duplicates),)
+JOBS = (
+    Job(name="merges.compare", function=compare),
+    Job(name=JOB, function=sweep, timeout_seconds=600),
+    Job(name="merges.find_duplicates", function=find_duplicates),
+)
+PERIODIC_JOBS = (
+    PeriodicJob(
+        name="merges.compare_everywhere", cron="* * * * * */5", function=compare_everywhere
+    ),
+)

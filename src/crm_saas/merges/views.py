@@ -13,14 +13,16 @@ from crm_saas.kit.phones import mask_phone
 from crm_saas.merges import moves, queries, service
 from crm_saas.merges.fields import FIELDS, Choices, clashing, decide, survivor_columns, wire_name
 from crm_saas.merges.manifest import Manifest
-from crm_saas.merges.models import Merge
+from crm_saas.merges.models import Merge, Sweep
 from crm_saas.merges.schemas import (
     Clash,
     EvidenceView,
+    LeftOut,
     MergePreview,
     MergeView,
     Moving,
     SuggestionView,
+    SweepView,
     UndoReport,
 )
 from crm_saas.merges.suggestions import Row
@@ -107,6 +109,23 @@ async def view_report(context: Context, merge: Merge) -> UndoReport | None:
             contact.phone = contact.phone and mask_phone(contact.phone)
             contact.email = contact.email and mask_email(contact.email)
     return report
+
+
+def view_sweep(sweep: Sweep) -> SweepView:
+    done = sweep.status == "done"
+    return SweepView(
+        id=sweep.id,
+        status=sweep.status,  # type: ignore[arg-type]
+        progress=1 if done else round(sweep.step / sweep.steps, 3) if sweep.steps else 0,
+        started_at=sweep.started_at,
+        started_by_name=sweep.started_by_name,
+        ended_at=sweep.ended_at,
+        customers=sweep.customers,
+        compared=sweep.compared,
+        found=sweep.found,
+        dropped=sweep.dropped,
+        left_out=msgspec.convert(sweep.left_out, dict[str, LeftOut]),
+    )
 
 
 def view_suggestion(context: Context, row: Row) -> SuggestionView:

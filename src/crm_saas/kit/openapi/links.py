@@ -9,7 +9,8 @@ Json = dict[str, Any]
 # By schema: which part of a path its answer names, and where in the answer (JSON pointer).
 Names = Mapping[str, Mapping[str, str]]
 
-_CREATED = "201"
+# At once, or begun: a job that can be asked after.
+_CREATED = ("201", "202")
 _PART = re.compile(r"\{(\w+)\}")
 _MEDIA_TYPE = "application/json"
 
@@ -21,7 +22,8 @@ def add_links(document: Json, names: Names) -> None:
     """
     targets = [(operation["operationId"], parts_of(path)) for path, operation in _every(document)]
     for _, operation in _every(document):
-        created = operation["responses"].get(_CREATED)
+        answers = (operation["responses"].get(status) for status in _CREATED)
+        created = next(filter(None, answers), None)
         found = names.get(_schema_of(created)) if created else None
         if created is None or found is None:
             continue

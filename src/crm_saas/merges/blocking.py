@@ -1,0 +1,187 @@
+"""Which of a tenant's customers a sweep compares: those that have a key in common (SPEC 5.1).
+
+Each kind of key is one grouping in SQL over the customers, a slice of its keys at a time, so that
+neither the database nor the worker ever holds all of them. Whoever is one person twice agrees in
+some key even after an error or two: the half of the phone that was typed right, with a word of
+the name that was.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from math import prod
+from uuid import UUID
+
+from rapidfuzz.distance import OSA
+from sqlalchemy import TextClause, text
+
+from crm_saas.customers.contacts import SHARED_MAILBOXES, phones_nearly_agree
+from crm_saas.customers.similarity import NameCounts
+
+# Slices are such that a step of a sweep takes some seconds, and its keys some ten megabytes.
+CUSTOMERS_A_SLICE = 500_000
+HOLDERS_MAX = 60
+# Where two hints already say whether a pair is worth a look.
+_CHECKED_MAX = 1000
+# How much less than enough a name may tell by itself to be looked at.
+_LITTLE_ELSE = 0.1
+
+_WORDS = """
+cross join lateral (
+    select distinct word
+    from unnest(string_to_array(concat_ws(' ', c.name_skeleton, c.name2_skeleton), ' ')) as word
+) as w
+"""
+_PAIRS_OF_WORDS = """
+cross join lateral (
+    select distinct
+        skeleton,
+        case when first < last then first || ' ' || last else last || ' ' || first end as ends
+    from unnest(array[c.name_skeleton, c.name2_skeleton]) as skeleton
+    cross join lateral (
+        select split_part(skeleton, ' ', 1) as first, split_part(skeleton, ' ', 2) as last
+    ) as words
+    where skeleton is not null
+) as w
+"""
+_GROUPED = """
+select array_agg(k.id), array_agg(k.hint)
+from (
+    select c.id, {key} as key, {hint} as hint
+    from org_customers_mst c
+    {words}
+    where c.tenant_org_id = :tenant
+        and c.status in ('active', 'inactive', 'blocked')
+        and {condition}
+) as k
+where abs(mod(hashtextextended(k.key, 0), cast(:slices as bigint))) = :slice
+group by k.key
+having count(*) > 1
+"""
+_MAILBOX = "split_part(split_part(c.email_norm, '@', 1), '+', 1)"
+
+Check = Callable[[str, str], bool]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`most`: a block of more is compared no further; `check` decides from two hints alone
+    whether a pair is worth scoring."""
+
+    name: str
+    key: str
+    condition: str = "true"
+    hint: str = "''"
+    words: str = ""
+    most: int = HOLDERS_MAX
+    check: Check | None = None
+
+    def query(self) -> TextClause:
+        return text(
+            _GROUPED.format(
+                key=self.key, hint=self.hint, condition=self.condition, words=self.words
+            )
+        )
+
+
+def _mailboxes_nearly_agree(a: str, b: str) -> bool:
+    return OSA.distance(a, b, score_cutoff=1) <= 1
+
+
+def _of_phones(name: str, key: str, words: str = _WORDS) -> Kind:
+    return Kind(
+        name=name,
+        key=key,
+        condition="c.phone_rev is not null",
+        hint="c.phone",
+        words=words,
+        most=_CHECKED_MAX,
+        check=phones_nearly_agree,
+    )
+
+
+def _of_mailboxes(name: str, key: str) -> Kind:
+    return Kind(
+        name=name,
+        key=key,
+        condition=f"length({_MAILBOX}) > 4",
+        hint="c.email_norm",
+        words=_WORDS,
+        most=_CHECKED_MAX,
+        check=_mailboxes_nearly_agree,
+    )
+
+
+_SHARED = ", ".join(f"'{name}'" for name in sorted(SHARED_MAILBOXES))
+_MONTH, _DAY = (f"extract({part} from c.date_of_birth)" for part in ("month", "day"))
+NAMES = Kind(name="name", key="w.ends", hint="w.skeleton", words=_PAIRS_OF_WORDS)
+KINDS = (
+    Kind(name="phoneEnding", key="left(c.phone_rev, 7)", condition="c.phone_rev is not null"),
+    Kind(
+        name="mailbox",
+        key=_MAILBOX,
+        condition=f"length({_MAILBOX}) > 4 and {_MAILBOX} not in ({_SHARED})",
+    ),
+    # A digit typed wrong spares one half of the number, two swapped in its middle spare the rest.
+    _of_phones("phoneTail", "left(c.phone_rev, 4) || ' ' || w.word"),
+    _of_phones("phoneHead", "substr(c.phone_rev, 5, 4) || ' ' || w.word"),
+    _of_phones("phoneEnds", "left(c.phone_rev, 3) || substr(c.phone_rev, 6)", words=""),
+    Kind(
+        name="birthDate",
+        key="concat_ws(' ', extract(year from c.date_of_birth),"
+        f" least({_MONTH}, {_DAY}), greatest({_MONTH}, {_DAY}), w.word)",
+        condition="c.date_of_birth is not null",
+        words=_WORDS,
+    ),
+    _of_mailboxes("mailboxHead", f"left({_MAILBOX}, 6) || ' ' || w.word"),
+    _of_mailboxes("mailboxTail", f"right({_MAILBOX}, 6) || ' ' || w.word"),
+    NAMES,
+)
+
+
+@dataclass
+class LeftOut:
+    """Blocks that were too large, and how many customers were in them."""
+
+    blocks: int = 0
+    customers: int = 0
+
+
+@dataclass
+class Pairing:
+    """Makes pairs of blocks; counts what it leaves out."""
+
+    kind: Kind
+    counts: NameCounts
+    left_out: LeftOut = field(default_factory=LeftOut)
+
+    def pairs(self, ids: Sequence[UUID], hints: Sequence[str]) -> Iterator[tuple[UUID, UUID]]:
+        holders = dict(zip(ids, hints, strict=True))
+        if len(holders) < 2:
+            return
+        for group in self._groups(holders):
+            if len(group) > self.kind.most:
+                self.left_out.blocks += 1
+                self.left_out.customers += len(group)
+                continue
+            for one, other in combinations(sorted(group), 2):
+                if self.kind.check is None or self.kind.check(holders[one], holders[other]):
+                    yield one, other
+
+    def _groups(self, holders: dict[UUID, str]) -> list[list[UUID]]:
+        """A block; of a name, what it falls into where the first and last word are common ones."""
+        if self.kind is not NAMES:
+            return [list(holders)]
+        first, last, *_ = next(iter(holders.values())).split(" ")
+        if self._tells([first, last]):
+            return [list(holders)]
+        whole: dict[str, list[UUID]] = {}
+        for customer, skeleton in holders.items():
+            whole.setdefault(skeleton, []).append(customer)
+        return [group for name, group in whole.items() if self._tells(name.split(" "))]
+
+    def _tells(self, words: Sequence[str]) -> bool:
+        """Whether a name of these words could be suggested for the name's sake, and little else:
+        who has the phone or the birth date in common is found by that."""
+        rarity = prod(self.counts.share(word) for word in words)
+        return self.counts.chance > rarity * _LITTLE_ELSE
