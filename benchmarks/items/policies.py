@@ -36,59 +36,59 @@ where p.polrelid = 'org_customers_mst'::regclass
 
 
 def measure(bench: Bench) -> list[Row]:
-    tenant = tenant_id(0)
-    ratios, ours, theirs = [], [], []
+    kinds: dict[str, tuple[float, float]] = {}
     with (
         psycopg.connect(bench.data.settings.url("crm_app"), autocommit=True) as held,
         bench.superuser() as free,
+        bench.superuser() as free_generic,
     ):
         copy_without_policies(free)
+        # The planner may choose worse where it may choose more: the better of both counts.
+        free_generic.execute("set plan_cache_mode = force_generic_plan")
         for kind in KINDS:
             bench.say(f"what policies cost a search: {kind.name}")
             texts = asked(
                 kind, bench.size.main, bench.size.questions // _QUESTIONS_SHARE, "policies"
             )
-            with_policies, without = _compared(
-                held, free, tenant, texts, repeated=bench.size.rounds
-            )
-            ours.append(with_policies)
-            theirs.append(without)
-            ratios.append((kind.name, with_policies / without))
+            times = _compared((held, free, free_generic), texts, repeated=bench.size.rounds)
+            kinds[kind.name] = times[0], min(times[1:])
         free.execute(f"drop schema {_PLAIN}, {_VIEWS} cascade".encode())
-    worst = max(ratios, key=lambda ratio: ratio[1])
-    return [
-        Row(
-            item="policies",
-            title="search function: with policies against without, sums over all kinds",
-            figures={
-                "with policies": f"{sum(ours) * 1000 / len(ours):.2f} ms a search",
-                "without": f"{sum(theirs) * 1000 / len(theirs):.2f} ms a search",
-                "worst kind": f"{worst[0]}, {worst[1]:.2f}",
-            },
-            checks=[Check("ratio", sum(ours) / sum(theirs), _RATIO_MAX, at_least=False)],
-        )
-    ]
+    return [_row(kinds)]
+
+
+def _row(kinds: dict[str, tuple[float, float]]) -> Row:
+    ratios = {name: ours / theirs for name, (ours, theirs) in kinds.items()}
+    whole = [sum(side) * 1000 / len(kinds) for side in zip(*kinds.values(), strict=True)]
+    return Row(
+        item="policies",
+        title="search function, with policies against without",
+        figures={
+            "with": f"{whole[0]:.2f} ms a search",
+            "without": f"{whole[1]:.2f} ms",
+            "by kind": ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items()),
+        },
+        checks=[
+            Check("all searches", whole[0] / whole[1], _RATIO_MAX, at_least=False),
+            Check("median kind", median(ratios.values()), _RATIO_MAX, at_least=False),
+        ],
+    )
 
 
 def _compared(
-    held: psycopg.Connection,
-    free: psycopg.Connection,
-    tenant: object,
-    texts: list[str],
-    *,
-    repeated: int,
-) -> tuple[float, float]:
-    """Seconds a search, with and without; each text in turn on both, the first time unmeasured."""
-    times: tuple[list[float], list[float]] = ([], [])
+    connections: tuple[psycopg.Connection, ...], texts: list[str], *, repeated: int
+) -> list[float]:
+    """Seconds a search on each, the first with policies; all in turn, the first time unmeasured."""
+    times: list[list[float]] = [[] for _ in connections]
     for text in texts:
-        found: list[list[Any]] = [[], []]
+        found: list[list[Any]] = [[] for _ in connections]
         for turn in range(repeated + 1):
-            for side, (connection, place) in enumerate(((held, ""), (free, f"{_PLAIN}."))):
-                seconds, found[side] = _searched(connection, place, tenant, text)
+            for side, connection in enumerate(connections):
+                place = f"{_PLAIN}." if side else ""
+                seconds, found[side] = _searched(connection, place, tenant_id(0), text)
                 if turn > 0:
                     times[side].append(seconds)
-        assert found[0] == found[1], f"{text!r} finds other customers without policies"
-    return median(times[0]), median(times[1])
+        assert all(ids == found[0] for ids in found), f"{text!r} finds others without policies"
+    return [median(of_side) for of_side in times]
 
 
 def _searched(
