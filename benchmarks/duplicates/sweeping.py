@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from threading import Event, Thread
 from uuid import UUID
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import psycopg
 
 from benchmarks.duplicates.loading import load
