@@ -83,7 +83,7 @@ FAULTS = (
     ),
     Fault(
         "a commit that fails is answered as a success",
-        "src/crm_saas/tenancy/middleware.py",
+        "src/crm_saas/tenancy/commits.py",
         "    except DBAPIError as error:\n        # A stream's answer",
         "    except DBAPIError as error:\n        return {}\n        # A stream's answer",
         ("tests/tenancy/test_requests.py::test_a_commit_that_fails_is_never_a_success",),

@@ -13,7 +13,7 @@ import pytest
 from crm_saas.kit.db import Database
 from crm_saas.kit.errors import Unavailable
 from crm_saas.kit.settings import Settings
-from crm_saas.tenancy.middleware import _commit
+from crm_saas.tenancy.commits import commit
 from factories.codes import new_mobile
 from factories.customers import create_guest, new_phone
 from factories.database import as_role, rows
@@ -188,7 +188,7 @@ def test_a_connection_that_broke_before_the_commit_is_no_fault_of_ours(settings:
             async with await database.borrow() as wire, database.session_on(wire) as session:
                 await (await session.connection()).invalidate()
                 with pytest.raises(Unavailable):
-                    await _commit(session, wire, scope)
+                    await commit(session, wire, scope)
         finally:
             await database.close()
 

@@ -7,8 +7,8 @@ run again before anybody saw an answer. See docs/decisions/one-transaction-a-req
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from typing import Any, cast
 
@@ -24,25 +24,26 @@ from litestar.types import (
     Send,
 )
 from litestar.utils.scope.state import ScopeState
-from sqlalchemy.exc import DBAPIError, PendingRollbackError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.contextvars import bind_contextvars
 
-from crm_saas.kit import idempotency
 from crm_saas.kit.admission import Admission
 from crm_saas.kit.ahead import ReadInTransaction
 from crm_saas.kit.bodies import BodiesInHand, check_body, read_headers
 from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
-from crm_saas.kit.ending import Ending, Late, LostRace
-from crm_saas.kit.errors import MethodNotAllowed, Unavailable
+from crm_saas.kit.ending import Ending, LostRace
+from crm_saas.kit.errors import MethodNotAllowed
 from crm_saas.kit.problems import RETRYABLE
 from crm_saas.kit.queries import check_query
-from crm_saas.kit.wire import BEGIN, COMMIT, Wire
+from crm_saas.kit.wire import BEGIN
 from crm_saas.tenancy.ahead import CredentialAhead
 from crm_saas.tenancy.answers import Answer
+from crm_saas.tenancy.commits import commit
 from crm_saas.tenancy.limits import RequestLimits
 from crm_saas.tenancy.parties import Parties
+from crm_saas.tenancy.repeats import key_of, repeatable
 from crm_saas.tenancy.resolution import (
     Caller,
     PermissionsOf,
@@ -57,10 +58,6 @@ from crm_saas.tenancy.resolution import (
 ATTEMPTS_MAX = 3
 # A connection that had died is found out at once; after a longer silence the caller decides.
 STALE_SECONDS_MAX = 5
-_UNKNOWN_FATE = (
-    "The database went away while it was saving, so it may or may not have been saved. "
-    "Send the same request again: with the same Idempotency-Key it has its effect once."
-)
 
 
 class RequestTransaction:
@@ -114,7 +111,12 @@ class RequestTransaction:
             with self._admission.counted():
                 await self._limits.admit(state)
         # Outside of what is counted: slow bodies hold nothing but themselves.
-        async with self._bodies.read(receive, headers, settings.body_bytes_max) as body:
+        reading: AbstractAsyncContextManager[bytes] = nullcontext(b"")
+        if options.get("streams_body"):  # read by the handler, once its transaction is over
+            state["upload"] = receive
+        else:
+            reading = self._bodies.read(receive, headers, settings.body_bytes_max)
+        async with reading as body:
             check_body(body, headers, scope)
             check_query(scope)
             state["body"] = body
@@ -198,9 +200,11 @@ class RequestTransaction:
             begun.rows()
             found = authenticated.rows()
             context = await self._admitted(scope, caller, found, session, ending_of(found))
-            answer.commit = partial(_commit, session, wire, scope, context.ending)
+            answer.commit = scope["state"]["let_go"] = partial(
+                commit, session, wire, scope, context.ending
+            )
             scope["state"]["ahead"] = ReadInTransaction(context)
-            async with context.closing, _idempotent(scope, context, answer, body) as replayed:
+            async with context.closing, repeatable(scope, context, answer, body) as replayed:
                 if not replayed:
                     try:
                         await next_app(scope, replay, answer.receive)
@@ -248,7 +252,7 @@ class RequestTransaction:
 def _may_read_ahead(scope: Scope, caller: Caller) -> bool:
     """A session does not name its tenant, and a stored answer is found in a transaction."""
     takes = scope["route_handler"].parsed_fn_signature.parameters
-    return "ahead" in takes and caller.token.tenant_id is not None and _key_of(scope) is None
+    return "ahead" in takes and caller.token.tenant_id is not None and key_of(scope) is None
 
 
 def _begin_answer(scope: Scope, send: Send) -> Answer:
@@ -257,49 +261,7 @@ def _begin_answer(scope: Scope, send: Send) -> Answer:
         state.pop(left, None)
     # What is held back has not started, whatever Litestar saw of the last attempt.
     ScopeState.from_scope(scope).response_started = False
-    return Answer(send, may_stream=_key_of(scope) is None)
-
-
-@asynccontextmanager
-async def _idempotent(
-    scope: Scope, context: Context, answer: Answer, body: bytes
-) -> AsyncIterator[bool]:
-    """Replays a stored answer, or stores the one that the block produces."""
-    key = _key_of(scope)
-    if key is None:
-        yield False
-        return
-    # The path with its ids, not the template: one key must not replay another customer's answer.
-    route = f"POST {scope['path']}"
-    stored = await idempotency.claim(context, route=route, key=key, body=body)
-    if stored is not None:
-        replayed = [
-            (name.encode("latin-1"), v.encode("latin-1")) for name, v in stored.headers.items()
-        ]
-        replayed.append((b"idempotency-replayed", b"true"))
-        answer.fill(stored.status, replayed, idempotency.stored_body(context, stored))
-        yield True
-        return
-    yield False
-    if 200 <= answer.status < 300:
-        kept = idempotency.seal_answer(
-            context,
-            route=route,
-            key=key,
-            request_body=body,
-            status=answer.status,
-            headers=answer.headers,
-            body=answer.body,
-        )
-        idempotency.keep(context, kept)
-
-
-def _key_of(scope: Scope) -> str | None:
-    """The Idempotency-Key, which only a POST may need."""
-    if cast(HTTPScope, scope)["method"] != "POST":
-        return None
-    header = next((v for name, v in scope["headers"] if name == b"idempotency-key"), None)
-    return None if header is None else header.decode("latin-1")
+    return Answer(send, may_stream=key_of(scope) is None)
 
 
 def _methods_of(scope: Scope) -> set[str]:
@@ -318,41 +280,6 @@ def _may_run_again(error: Exception | None) -> bool:
     if isinstance(error, LostRace):
         return True
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in RETRYABLE
-
-
-async def _commit(
-    session: AsyncSession, wire: Wire, scope: Scope, ending: Ending | None = None
-) -> Late:
-    """A connection that breaks while it commits leaves open whether it did."""
-    try:
-        if session.in_transaction():
-            await session.flush()
-        late = await _end(wire, ending) if ending and ending.last else {}
-        if session.in_transaction():
-            await session.commit()
-        if wire.in_transaction:  # that SQLAlchemy never saw
-            await wire.fetch(COMMIT)
-    except DBAPIError as error:
-        # A stream's answer was about to start; now the refusal may.
-        ScopeState.from_scope(scope).response_started = False
-        if error.connection_invalidated:
-            raise Unavailable(_UNKNOWN_FATE) from error
-        raise
-    except PendingRollbackError as error:
-        # It broke before this: a reader left while the answer of a stream was being committed.
-        ScopeState.from_scope(scope).response_started = False
-        raise Unavailable(_UNKNOWN_FATE) from error
-    await wire.give_back()
-    scope["state"]["release"]()
-    return late
-
-
-async def _end(wire: Wire, ending: Ending) -> Late:
-    """The last call and the commit, together (kit/ending.py)."""
-    made, committed = await wire.send(ending.call(), COMMIT)
-    late = ending.read(made.rows())
-    committed.rows()
-    return late
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -71,15 +71,14 @@ def log_request(fields: Mapping[str, object]) -> None:
 class _RequestRecord(logging.LogRecord):
     """Without what logging finds out of its caller, its thread and its process for each."""
 
-    args = exc_info = exc_text = stack_info = None
-    name, msg, levelno, levelname = "crm_saas.requests", "request", logging.INFO, "INFO"
-    pathname = filename = module = funcName = threadName = processName = ""  # noqa: N815
-    lineno = thread = process = relativeCreated = 0  # noqa: N815
-
     def __init__(self, fields: Mapping[str, object]) -> None:
+        self.__dict__.update(_BLANK)
         self.created = time.time()
         self.msecs = self.created % 1 * 1000
         self.request_fields = fields
+
+
+_BLANK = dict(logging.LogRecord(_requests.name, logging.INFO, "", 0, "request", (), None).__dict__)
 
 
 class LineFormatter(structlog.stdlib.ProcessorFormatter):
