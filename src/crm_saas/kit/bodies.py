@@ -93,8 +93,6 @@ async def _read_body(
     declared = headers.get("content-length", "0")
     if declared.isascii() and declared.isdigit() and int(declared) > bytes_max:
         raise TooLarge(f"A body may have {bytes_max:,} bytes at the most.")
-    if "transfer-encoding" not in headers and headers.get("content-length", "0") == "0":
-        return await _read(receive, bytes_max, hold)  # there is none to wait for
     try:
         async with asyncio.timeout(SECONDS_MAX):
             return await _read(receive, bytes_max, hold)
