@@ -45,6 +45,7 @@ def test_an_edit_changes_those_that_differ(api: httpx.Client) -> None:
 
     done = bulk(api, "edit", customerIds=[*ids, ids[0]], changes=changes)
     assert done | {"status": "done", "matched": 3, "changed": 3, "refused": 0} == done
+    assert done["changes"] == changes
     for customer in (read(api, i) for i in ids):
         assert customer | changes == customer
     tagged = bulk(api, "edit", filter={"industry": "Perfume"}, changes={

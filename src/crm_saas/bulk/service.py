@@ -114,7 +114,7 @@ def _new_job(
         tenant_org_id=context.tenant.id,
         id=new_id(),
         verb=sent.verb,
-        changes=plain(columns),
+        changes=_changes_of(columns),
         customer_ids=None if sent.customer_ids is UNSET else list(sent.customer_ids),
         filter=by_filter and {SHOWN[n]: v for n, v in (plain(by_filter.asked()) or {}).items()},
         status="waiting",
@@ -161,17 +161,16 @@ async def _go_on(context: Context, job: BulkJob) -> bool:
 
 
 def _columns_of(job: BulkJob) -> dict[str, Any]:
-    """The changes as the columns have them, from the JSON in which they are kept."""
+    """The changes as the columns have them, from the API's words in which they are kept."""
     if job.verb == "deactivate":
         return {"status": "inactive"}
-    changes = msgspec.convert(
-        {
-            BulkChanges.__struct_encode_fields__[BulkChanges.__struct_fields__.index(name)]: value
-            for name, value in job.changes.items()
-        },
-        BulkChanges,
-    )
-    return provided(changes)
+    return provided(msgspec.convert(job.changes, BulkChanges))
+
+
+def _changes_of(columns: dict[str, Any]) -> dict[str, Any]:
+    words = {field.name: field.encode_name for field in structs.fields(BulkChanges)}
+    kept = plain(columns) or {}
+    return {words[name]: value for name, value in kept.items() if name in words}
 
 
 async def stop_bulk(context: Context, bulk_id: UUID) -> BulkJob:

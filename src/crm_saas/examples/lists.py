@@ -44,7 +44,7 @@ _BULK: Json = {
     "unchanged": 0,
     "refused": 1,
     "refusals": [{"customerId": _ID, "code": "merged", "message": "The customer was merged."}],
-    "changes": {"journey_stage": "lead"},
+    "changes": {"journeyStage": "lead"},
     "createdAt": _AT,
     "finishedAt": _AT,
 }
