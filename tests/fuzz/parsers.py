@@ -16,6 +16,8 @@ from crm_saas.customers.filter_values import read_moment, read_preferences, read
 from crm_saas.customers.filters import CustomerQuery, conditions
 from crm_saas.customers.folding import fold_text
 from crm_saas.customers.skeletons import name_skeleton, name_words
+from crm_saas.exports.downloads import read_range
+from crm_saas.exports.links import make_link, read_link
 from crm_saas.kit.bodies import check_body
 from crm_saas.kit.context import Actor, Context, Tenant
 from crm_saas.kit.emails import InvalidEmail, email_key, mask_email, parse_email
@@ -138,6 +140,10 @@ QUESTION = {"sort": "name"}
 CURSOR = write_cursor(CONTEXT, QUESTION, ["a", UUID(int=1)])
 
 
+HOLDER = replace(CONTEXT, actor=replace(CONTEXT.actor, id=UUID(int=3)))
+LINK = str(make_link(HOLDER, UUID(int=4))[0]).rpartition("/")[2]  # type: ignore[index]
+
+
 def _no_other_cursor(text: str, read: Any) -> bool:
     return text == CURSOR and read == ("a", UUID(int=1))
 
@@ -243,6 +249,15 @@ PARSERS: dict[str, Parser] = {
         _body,
         ['{"a": [1, {"b": "\\ud83d\\ude00"}]}', "[" * 40, '{"a":1,"a":2}', "1e999"],
         (Problem,),
+    ),
+    "exports.links.read_link": Parser(
+        lambda text: read_link(SETTINGS, text), [LINK], (Problem,), lambda text, _: text == LINK
+    ),
+    "exports.downloads.read_range": Parser(
+        lambda text: read_range(text, 10),
+        ["bytes=0-", "bytes=-3", "bytes=2-4", "bytes=0-99"],
+        (Problem,),
+        lambda _, part: part is None or 0 <= part[0] < part[1] <= 10,
     ),
     "kit.money.minor_units": Parser(
         _money, ["12.500", "-1", "999999999999999.9999"], (ValueError, ArithmeticError),
