@@ -157,7 +157,8 @@ def prepared(
         migrate(settings)
         port = free_port()
         urls = role_urls(settings, pgbouncer=None)
-        variables = outside_environment(**urls, **NO_BUDGETS, **(environment or {}))
+        files = {"CRM_FILES_URL": (folder / "files").as_uri()}
+        variables = outside_environment(**urls, **NO_BUDGETS, **files, **(environment or {}))
         server = Child(
             *("serve", "--port", str(port), "--workers", str(workers)),
             environment=variables,

@@ -83,6 +83,19 @@ def test_two_who_go_on_at_once_do_it_once(own: TestTenant, importing: Importing)
     assert len(numbers(importing.api)) == ROWS
 
 
+def test_a_process_works_on_two_at_once(
+    own: TestTenant, importing: Importing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The third gives its place back at once, and comes again."""
+    monkeypatch.setattr(working, "_running", working.AT_ONCE_MAX)
+    importing.start("run")
+    work_for(own, importing, 60)
+    assert importing.state["progress"]["rowsRead"] == 0
+    monkeypatch.setattr(working, "_running", working.AT_ONCE_MAX - 1)
+    importing.run_jobs()
+    assert importing.state["status"] == "done"
+
+
 def test_cancelled_in_the_middle_it_can_go_on_or_back(
     own: TestTenant, importing: Importing
 ) -> None:
@@ -105,13 +118,12 @@ def test_cancelled_in_the_middle_it_can_go_on_or_back(
     assert numbers(api) == []
 
 
-def test_what_nobody_works_on_can_be_cancelled(
-    own: TestTenant, importing: Importing, owner_connection: psycopg.Connection
-) -> None:
+def test_what_nobody_works_on_can_be_cancelled(own: TestTenant, importing: Importing) -> None:
     """A job that was lost, and parked, leaves its import standing."""
     importing.start("dry-run")
-    owner_connection.execute("set search_path to jobs")
-    owner_connection.execute("delete from procrastinate_jobs")
+    with psycopg.connect(own.server.settings.url("crm_worker")) as worker:
+        worker.execute("set search_path to jobs")
+        worker.execute("delete from procrastinate_jobs")
     assert importing.api.post(f"/imports/{importing.id}/cancel").status_code == 202
     importing.run_jobs()
     assert importing.state["status"] == "uploaded"

@@ -7,8 +7,9 @@ import httpx
 import psycopg
 import pytest
 
+from crm_saas.imports.limits import CELL_LENGTH_MAX
 from factories.customers import create_guest, create_stub, new_phone
-from factories.imports import Importing
+from factories.imports import Importing, upload
 from factories.tenants import TestTenant
 
 Begin = Callable[..., Importing]
@@ -238,6 +239,37 @@ def test_dates_money_and_json(api: httpx.Client, begin: Begin) -> None:
     }  # fmt: skip
 
 
+def test_a_cell_has_a_length(api: httpx.Client, begin: Begin) -> None:
+    importing = begin(
+        ["Name", "Phone", "Notes", "Spare"],
+        ["A", new_phone(), "x" * (CELL_LENGTH_MAX + 1), ""],
+        ["B", new_phone(), "x" * 5_001, ""],
+        ["C\x00", new_phone(), "", ""],
+        ["D", new_phone(), "", "", "", "more"],
+    )
+    importing.run()
+    assert reasons(importing) == {
+        2: "must have 20,000 characters at most",
+        3: "must have 5000 characters at most",
+        4: "must not contain the NUL character",
+        5: "the row has 6 cells and the header 4; a delimiter within a cell needs quotes around it",
+    }
+
+
+def test_bytes_of_another_encoding_refuse_their_row(
+    api: httpx.Client, run_jobs: Callable[[], None]
+) -> None:
+    good, bad = new_phone(), new_phone()
+    lines = [b"Name,Phone,Spare", b"Amal," + good.encode()]
+    lines += [b"Pad,%s,%s" % (new_phone().encode(), b"x" * 9_000) for _ in range(8)]
+    content = b"\n".join([*lines, "José".encode("latin-1") + b"," + bad.encode()])
+    importing = Importing(api, run_jobs, upload(api, content)["id"])
+    importing.dry_run()
+    [refused] = importing.rows("refused")
+    assert refused["rowNumber"] == 11
+    assert "not of the file's encoding" in refused["problems"][0]["message"]
+
+
 def test_month_first(api: httpx.Client, begin: Begin) -> None:
     phone = new_phone()
     begin(["Name", "Phone", "Birthday"], ["A", phone, "02/28/1990"]).run(dates="monthFirst")
@@ -249,7 +281,9 @@ def test_new_customers_wait_to_be_compared(
 ) -> None:
     begin(["Name", "Phone"], ["Amal Al Balushi", new_phone()]).run()
     with psycopg.connect(own.server.settings.url("crm_platform")) as platform:
-        waiting = platform.execute("select id::text from org_customers_to_compare").fetchall()
+        waiting = platform.execute(
+            "select id::text from org_customers_to_compare where tenant_org_id = %s", [own.id]
+        ).fetchall()
     assert [(api.get("/customers").json()["items"][0]["id"],)] == waiting
 
 

@@ -13,7 +13,9 @@ import httpx
 import psycopg
 import pytest
 
+from crm_saas.imports import reading
 from crm_saas.imports.limits import COLUMNS_MAX, RECORD_LENGTH_MAX
+from crm_saas.kit import uploads
 from crm_saas.kit.settings import Settings
 from factories.customers import new_phone
 from factories.imports import XLSX, as_csv, upload
@@ -230,6 +232,53 @@ def test_no_transaction_is_open_while_a_body_comes(fresh_server: Server) -> None
         answer = tenant.client("owner").post("/imports", content=slowly())
         assert answer.status_code == 201, answer.text
     assert busy == []
+
+
+def test_a_tenant_sends_two_files_at_once(
+    client: httpx.Client, other_tenant: TestTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of what a process takes in; the other half is for the others."""
+    answers = []
+
+    def within(deeper: int) -> Iterator[bytes]:
+        yield b"Name,Phone\n"
+        if deeper:
+            answers.append(client.post("/imports", content=within(deeper - 1)))
+        else:
+            answers.append(other_tenant.client("owner").post("/imports", content=as_csv(ROWS)))
+        yield b"Amal," + new_phone().encode()
+
+    answers.append(client.post("/imports", content=within(2)))
+    assert [answer.status_code for answer in answers] == [201, 503, 201, 201]
+    assert answers[1].json()["type"].endswith("/overloaded")
+
+
+@pytest.mark.parametrize(
+    ("bound", "says"), [("SILENCE_SECONDS_MAX", "Nothing came"), ("SECONDS_MAX", "too slowly")]
+)
+def test_a_file_that_comes_too_slowly_is_given_up(
+    bound: str, says: str, tenant: TestTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, bound, 0.05 if bound.startswith("SIL") else -1)
+    url, key = urlsplit(tenant.server.url), tenant.key()
+    with socket.create_connection((url.hostname, url.port)) as connection:
+        connection.sendall(
+            f"POST /api/v1/imports HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
+            "Content-Length: 100000\r\n\r\nName,Phone\nAmal,92\n".encode()
+        )
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 408"), answer
+    assert says.encode() in answer
+    assert (imports_of(tenant), files_of(tenant)) == ([], [])
+
+
+def test_a_file_has_so_many_rows(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "ROWS_MAX", 2)
+    assert len(upload(client, as_csv(ROWS))["sample"]) == 2
+    answer = client.post("/imports", content=as_csv([*ROWS, ["Third", "93"]]))
+    assert answer.json()["detail"].startswith("The file has more than 2 rows")
 
 
 def test_names_of_files_are_shown_without_what_deceives(client: httpx.Client) -> None:

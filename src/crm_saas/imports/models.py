@@ -42,9 +42,9 @@ class Import(TenantOwned, Stamped, Base):
     encoding: Mapped[str | None]
     delimiter: Mapped[str | None]
     size_bytes: Mapped[int] = mapped_column(BigInteger)
-    file_name: Mapped[str | None]
-    """In the file store (kit/files.py); none once it has expired."""
-    result_name: Mapped[str | None]
+    has_file: Mapped[bool] = mapped_column(server_default=text("true"))
+    """Until it expires. Where it lies follows from the tenant and the id (stored.py)."""
+    has_result: Mapped[bool] = mapped_column(server_default=text("false"))
     headers: Mapped[list[str]] = mapped_column(JSONB)
     sample: Mapped[list[list[str]]] = mapped_column(JSONB)
     guessed: Mapped[dict[str, Any]]

@@ -1,6 +1,7 @@
 """A table, whatever file it comes from."""
 
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import BinaryIO, NamedTuple
 
 from crm_saas.imports.encodings import Dialect
@@ -29,15 +30,16 @@ def read_table(file: BinaryIO, dialect: Dialect | None) -> Generator[Row, None, 
     """
     rows = read_sheet(file) if dialect is None else read_text(file, dialect)
     count = 0
-    for row in rows:
-        if not any(cell and not cell.isspace() for cell in row.cells):
-            continue
-        if count > ROWS_MAX:
-            raise UnreadableFile(
-                f"The file has more than {ROWS_MAX:,} rows. Cut it into several files."
-            )
-        count += 1
-        yield row
+    with closing(rows):
+        for row in rows:
+            if not any(cell and not cell.isspace() for cell in row.cells):
+                continue
+            if count > ROWS_MAX:
+                raise UnreadableFile(
+                    f"The file has more than {ROWS_MAX:,} rows. Cut it into several files."
+                )
+            count += 1
+            yield row
 
 
 def read_head(rows: Iterator[Row]) -> Head:
@@ -47,12 +49,18 @@ def read_head(rows: Iterator[Row]) -> Head:
         raise UnreadableFile("The file is empty. Its first row must name the columns.")
     headers = unique_headers(first.cells)
     sample = [
-        [cell.strip()[:SAMPLE_CELL_LENGTH] for cell in row.cells[: len(headers)]]
+        [_shown(cell) for cell in row.cells[: len(headers)]]
         for row, _ in zip(rows, range(SAMPLE_ROWS), strict=False)
     ]
     if not sample:
         raise UnreadableFile("The file has a header and no rows below it.")
     return Head(headers, sample)
+
+
+def _shown(cell: str) -> str:
+    """What cannot be kept as text refuses its row later; here it is shown as a mark."""
+    text = cell.strip()[:SAMPLE_CELL_LENGTH].replace("\x00", "\ufffd")
+    return text.encode("utf-8", "replace").decode()
 
 
 def unique_headers(cells: list[str]) -> list[str]:

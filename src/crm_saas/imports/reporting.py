@@ -10,12 +10,12 @@ from uuid import UUID
 from sqlalchemy import Row, text
 
 from crm_saas.imports.rows_of_file import RowsOfFile
+from crm_saas.imports.stored import result_name
 from crm_saas.imports.tables import Row as FileRow
 from crm_saas.kit.context import Context
-from crm_saas.kit.files import Files, file_name
+from crm_saas.kit.files import Files
 from crm_saas.kit.spreadsheets import guard
 
-ROOM = "import_results"
 ADDED = ("outcome", "customerNumber", "reason")
 # A result has the file's own bytes, what guards them, and the reasons.
 _GROWTH_MAX = 8
@@ -28,15 +28,13 @@ _OUTCOMES = text("""
 """)
 
 
-async def write_result(base: Context, import_id: UUID, rows: RowsOfFile) -> str:
-    """Returns its name in the file store; a second try writes over the first."""
-    name = file_name(base.tenant.id, ROOM, import_id)
+async def write_result(base: Context, import_id: UUID, rows: RowsOfFile) -> None:
+    """Into the file store; a second try writes over the first."""
     await Files.from_settings(base.settings).write(
-        name,
+        result_name(base.tenant.id, import_id),
         _lines(base, import_id, rows),
         bytes_max=base.settings.import_bytes_max * _GROWTH_MAX,
     )
-    return name
 
 
 async def _lines(base: Context, import_id: UUID, rows: RowsOfFile) -> AsyncIterator[bytes]:

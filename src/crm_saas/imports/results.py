@@ -6,6 +6,7 @@ from uuid import UUID
 from crm_saas.imports.errors import ImportBusy, ImportExpired
 from crm_saas.imports.models import TABLE
 from crm_saas.imports.queries import access_import
+from crm_saas.imports.stored import result_name
 from crm_saas.kit.context import Context
 from crm_saas.kit.events import record
 from crm_saas.kit.files import Files
@@ -17,12 +18,12 @@ async def open_result(context: Context, import_id: UUID) -> AsyncIterator[bytes]
     Raises ImportNotFound, ImportExpired, ImportBusy, FileMissing.
     """
     row = await access_import(context, import_id)
-    if row.file_name is None:
+    if not row.has_file:
         raise ImportExpired("The result of this import is gone.")
-    if row.result_name is None:
+    if not row.has_result:
         raise ImportBusy(f"The import is `{row.status}`: a run that has ended has a result.")
     await record(context, "import.downloaded", subject=(TABLE, row.id))
-    chunks = Files.from_settings(context.settings).read(row.result_name)
+    chunks = Files.from_settings(context.settings).read(result_name(context.tenant.id, row.id))
     first = await anext(chunks)
     return _after(first, chunks)
 

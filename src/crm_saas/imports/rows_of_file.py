@@ -11,6 +11,7 @@ from crm_saas.imports.encodings import Delimiter, Dialect, Encoding
 from crm_saas.imports.models import Import
 from crm_saas.imports.reading import read_table, unique_headers
 from crm_saas.imports.staging import encode_rows
+from crm_saas.imports.stored import upload_name
 from crm_saas.imports.tables import Row
 from crm_saas.kit.files import Files
 from crm_saas.kit.settings import Settings
@@ -39,10 +40,10 @@ class RowsOfFile:
     @classmethod
     async def fetch(cls, settings: Settings, row: Import) -> Self:
         """With no transaction open: a store may take its time. Raises FileMissing."""
-        assert row.file_name is not None
+        name = upload_name(row.tenant_org_id, row.id)
         file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - closed by `close`
         try:
-            async for part in Files.from_settings(settings).read(row.file_name):
+            async for part in Files.from_settings(settings).read(name):
                 file.write(part)
             file.seek(0)
             dialect = None

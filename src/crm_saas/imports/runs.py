@@ -121,11 +121,11 @@ async def end_cancelled(run: Run) -> None:
 
 
 async def end(
-    run: Run, status: str, *, failure: str | None = None, result_name: str | None = None
+    run: Run, status: str, *, failure: str | None = None, has_result: bool = False
 ) -> None:
     async with run.chunk() as (context, row, _):
         row.failure = failure
-        row.result_name = result_name or row.result_name
+        row.has_result = row.has_result or has_result
         await _finish(context, row, status)
 
 

@@ -111,7 +111,7 @@ async def revert(context: Context, import_id: UUID) -> Import:
 
 
 def _require_file(row: Import) -> None:
-    if row.file_name is None:
+    if not row.has_file:
         raise ImportExpired("Its file and rows are gone. Upload the file again.")
 
 

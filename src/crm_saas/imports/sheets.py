@@ -9,7 +9,7 @@ cached value counts.
 import posixpath
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -34,7 +34,7 @@ _NOT_A_FORMAT = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
 _SERIAL_MAX = 2_958_465  # 9999-12-31
 
 
-def read_sheet(file: BinaryIO) -> Iterator[Row]:
+def read_sheet(file: BinaryIO) -> Generator[Row, None, None]:
     """Raises UnreadableFile."""
     try:
         with zipfile.ZipFile(file) as archive:

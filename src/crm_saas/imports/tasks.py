@@ -8,6 +8,7 @@ from crm_saas.imports import staging
 from crm_saas.imports.models import TABLE, Import
 from crm_saas.imports.retention import BUSY
 from crm_saas.imports.service import JOB
+from crm_saas.imports.stored import result_name, upload_name
 from crm_saas.imports.working import work
 from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
@@ -26,7 +27,7 @@ async def expire(context: Context) -> None:
         .where(
             Import.tenant_org_id == context.tenant.id,
             Import.expires_at <= datetime.now(UTC),
-            Import.file_name.is_not(None),
+            Import.has_file,
             Import.status.not_in(BUSY),
         )
         .order_by(Import.expires_at)
@@ -39,10 +40,9 @@ async def expire(context: Context) -> None:
     if await staging.forget_rows(context, row.id):
         return
     files = Files.from_settings(context.settings)
-    for name in (row.result_name, row.file_name):
-        if name is not None:
-            await files.delete(name)
-    row.file_name = row.result_name = None
+    for name_of in (result_name, upload_name):
+        await files.delete(name_of(context.tenant.id, row.id))
+    row.has_file = row.has_result = False
     row.sample = []
     await context.session.flush()
     await record(context, "import.expired", subject=(TABLE, row.id))

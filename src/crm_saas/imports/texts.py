@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import BinaryIO
 
 from crm_saas.imports.encodings import Dialect
@@ -14,7 +14,7 @@ from crm_saas.imports.tables import Row
 csv.field_size_limit(RECORD_LENGTH_MAX)
 
 
-def read_text(file: BinaryIO, dialect: Dialect) -> Iterator[Row]:
+def read_text(file: BinaryIO, dialect: Dialect) -> Generator[Row, None, None]:
     """Records with their numbers, as a spreadsheet would show them: the header is usually 1.
 
     Bytes that are not of the encoding come out as half surrogates (UTF-8) or U+FFFD, which refuse

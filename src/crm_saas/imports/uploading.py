@@ -15,14 +15,14 @@ from crm_saas.imports.models import TABLE, Import
 from crm_saas.imports.reading import Head, read_head, read_table
 from crm_saas.imports.retention import expiry
 from crm_saas.imports.service import starter
+from crm_saas.imports.stored import upload_name
 from crm_saas.kit.context import Context
 from crm_saas.kit.events import record
-from crm_saas.kit.files import Files, file_name
+from crm_saas.kit.files import Files
 from crm_saas.kit.ids import new_id
 from crm_saas.kit.texts import tidy_line
 from crm_saas.kit.uploads import Upload, chunks_of
 
-ROOM = "imports"
 _ZIP = b"PK\x03\x04"
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _FILENAME = "customers"
@@ -45,7 +45,7 @@ async def keep_upload(
     """Into the file store, with no transaction open. Raises UnreadableFile, and keeps nothing."""
     seen = await asyncio.to_thread(look_at, upload.file, encoding, delimiter)
     import_id = new_id()
-    name = file_name(context.tenant.id, ROOM, import_id)
+    name = upload_name(context.tenant.id, import_id)
     files = Files.from_settings(context.settings)
     await files.write(name, chunks_of(upload.file), bytes_max=upload.size_bytes)
     return Kept(import_id, name, _shown(filename), upload.size_bytes, seen)
@@ -96,7 +96,6 @@ async def add_import(context: Context, kept: Kept) -> Import:
         encoding=dialect and dialect.encoding,
         delimiter=dialect and dialect.delimiter,
         size_bytes=kept.size_bytes,
-        file_name=kept.name,
         headers=head.headers,
         sample=head.sample,
         guessed=msgspec.to_builtins(guessed),

@@ -35,7 +35,7 @@ def view_import(row: Import) -> ImportView:
             rows_total=row.rows_total,
             counts=row.counts,
         ),
-        has_result=row.result_name is not None,
+        has_result=row.has_result,
         created_by=row.starter.get("name", ""),
     )
 

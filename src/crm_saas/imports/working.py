@@ -17,6 +17,7 @@ from crm_saas.imports.errors import UnreadableFile
 from crm_saas.imports.rows_of_file import RowsOfFile
 from crm_saas.imports.runs import Cancelled, Locked, Run, end, end_cancelled, repeat
 from crm_saas.kit.context import Context
+from crm_saas.kit.files import FileMissing
 
 # Then the job gives its place to others, and queues again.
 SLICE_SECONDS = 60
@@ -51,7 +52,7 @@ async def _work(run: "Run") -> None:
             phase = await _PHASES[phase](run, until)
     except Cancelled:
         await end_cancelled(run)
-    except UnreadableFile as refusal:
+    except (UnreadableFile, FileMissing) as refusal:
         await end(run, "failed", failure=refusal.detail)
     else:
         if phase is not None:
@@ -153,10 +154,10 @@ async def _report(run: Run, _: float) -> str | None:
         reverted = locked.row.status == "reverting"
     rows = await RowsOfFile.fetch(run.base.settings, locked.row)
     try:
-        name = await reporting.write_result(run.base, run.import_id, rows)
+        await reporting.write_result(run.base, run.import_id, rows)
     finally:
         rows.close()
-    await end(run, "reverted" if reverted else "done", result_name=name)
+    await end(run, "reverted" if reverted else "done", has_result=True)
     return None
 
 

