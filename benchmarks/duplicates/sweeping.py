@@ -67,7 +67,8 @@ def sweep_and_measure(settings: Settings, tenant_id: UUID, entries: list[Entry])
 async def _sweep(settings: Settings, tenant_id: UUID) -> list[tuple[int, float]]:
     database = Database(settings)
     async with job_context(database, tenant_id, sweeps.JOB) as context:
-        await sweeps.start_sweep(context)
+        if await sweeps.find_running(context) is None:
+            await sweeps.start_sweep(context)
     taken: list[tuple[int, float]] = []
     while True:
         began = time.monotonic()

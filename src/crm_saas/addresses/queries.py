@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, func, literal, select, tuple_
+from sqlalchemy import Select, Uuid, any_, func, literal, select, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from crm_saas.addresses.models import Address
 from crm_saas.addresses.schemas import DeciderCount, VerificationStatistics
@@ -108,7 +109,10 @@ async def addresses_at(
     """Those addresses that are at one of those customers, by both ids."""
     rows = await context.session.scalars(
         visible(context, Address)
-        .where(Address.customer_id.in_(customer_ids), Address.id.in_(address_ids))
+        .where(
+            Address.customer_id == any_(literal(list(customer_ids), ARRAY(Uuid))),
+            Address.id.in_(address_ids),
+        )
         .execution_options(populate_existing=True)
     )
     return {(address.customer_id, address.id): address for address in rows}

@@ -88,8 +88,11 @@ def _compare(a: ComparedName, b: ComparedName, counts: Counts) -> Ground | None:
     places, grades = _match(shorter.words, longer.words, across)
     if not grades:
         return None
-    if grades.count(0) > (len(grades) > 2) or not _begin_alike(places, len(longer.words)):
-        return _compare_whole(a, b, across, counts) if len(grades) > 1 else None
+    if 0 in grades or not _begin_alike(places, len(longer.words)):
+        whole = _compare_whole(a, b, across, counts) if len(grades) > 1 else None
+        one_word_apart = len(grades) > 2 and grades.count(0) == 1 and grades[0] > 0
+        if whole is None or whole.times > 1 or not one_word_apart or 0 not in places:
+            return whole
     times, likeness = _TOGETHER ** (1 - len(grades)), 0.0
     for word, place, grade in zip(shorter.words, places, grades, strict=True):
         if place is None:

@@ -3,7 +3,8 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Uuid, any_, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from crm_saas.addresses.queries import places_of
 from crm_saas.customers.models import Customer
@@ -28,7 +29,8 @@ async def profiles_of(context: Context, ids: Collection[UUID]) -> dict[UUID, Pro
             Customer.company_name,
         ).where(
             Customer.tenant_org_id == context.tenant.id,
-            Customer.id.in_(ids),
+            # One array: thousands of parameters cost more than what they ask for.
+            Customer.id == any_(literal(list(ids), ARRAY(Uuid))),
             Customer.status.in_(LIVING),
         )
     )
