@@ -63,11 +63,11 @@ def memories_mib(roots: Iterable[int]) -> list[float]:
 
 
 def are_connected(root: int, port: int, *, processes: int) -> bool:
-    """Whether so many processes below this one have a connection to the port."""
+    """Whether so many processes, this one or below it, have a connection to the port."""
     with suppress(psutil.NoSuchProcess):
         return processes <= sum(
-            any(to.raddr and to.raddr.port == port for to in child.net_connections("tcp"))
-            for child in psutil.Process(root).children(recursive=True)
+            any(to.raddr and to.raddr.port == port for to in process.net_connections("tcp"))
+            for process in _family([root])
         )
     return False
 
