@@ -251,8 +251,14 @@ class RequestTransaction:
 
 def _may_read_ahead(scope: Scope, caller: Caller) -> bool:
     """A session does not name its tenant, and a stored answer is found in a transaction."""
-    takes = scope["route_handler"].parsed_fn_signature.parameters
-    return "ahead" in takes and caller.token.tenant_id is not None and key_of(scope) is None
+    handler = scope["route_handler"]
+    if "ahead" not in handler.parsed_fn_signature.parameters or caller.token.tenant_id is None:
+        return False
+    if (asked := scope["query_string"]) and any(
+        name.encode() in asked for name in handler.opt.get("in_transaction_with", ())
+    ):
+        return False  # it would only find that out by itself
+    return key_of(scope) is None
 
 
 def _begin_answer(scope: Scope, send: Send) -> Answer:
