@@ -134,8 +134,10 @@ def compare(client: httpx.Client, paths: list[str], monkeypatch: pytest.MonkeyPa
     ahead = [seen(client.get(path)) for path in paths]
     with monkeypatch.context() as patched:
         patched.setattr(middleware, "_may_read_ahead", lambda *_: False)
+        in_transaction = [seen(client.get(path)) for path in paths]
+        patched.setattr(middleware, "lane_of", lambda _: None)
         ordinary = [seen(client.get(path)) for path in paths]
-    assert ahead == ordinary
+    assert ahead == in_transaction == ordinary
 
 
 def seen(answer: httpx.Response) -> tuple[int, Any, dict[str, str]]:

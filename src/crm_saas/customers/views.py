@@ -34,7 +34,7 @@ ShownCustomer: TypeAlias = Any
 """A Customer, or a row that has the columns SHOWN."""
 
 _shown = attrgetter(*SHOWN)
-_JSON = ("preferences", "custom_fields")
+JSON = ("preferences", "custom_fields")
 _PHONE, _JSON_AT = _SAME.index("phone"), _SAME.index("preferences")
 # In a view the revenue stands between what is the same in both, and everything else in its order.
 _REVENUE_AT = CustomerView.__struct_fields__.index("annual_revenue")
@@ -44,7 +44,7 @@ _TABLE = Customer.__table__.c
 # What a list reads: rows, which cost a fraction of the entities that a verb changes, and JSON as
 # the text that is sent on. The two folded ones are what lists are sorted by.
 COLUMNS: list[ColumnElement[Any]] = [
-    cast(_TABLE[name], Text).label(name) if name in _JSON else _TABLE[name]
+    cast(_TABLE[name], Text).label(name) if name in JSON else _TABLE[name]
     for name in (*SHOWN, "name_norm", "customer_seq")
 ]
 
