@@ -39,7 +39,7 @@ def declare_lanes(app: Litestar) -> None:
 
 def lane_of(scope: Scope) -> Lane | None:
     """None where the framework has to find or to convert an argument."""
-    lane: Lane | None = scope["route_handler"].opt[_LANE]
+    lane: Lane | None = scope["route_handler"].opt.get(_LANE)
     if lane is None or (lane.takes_data and scope["state"]["data"] is None):
         return None
     return lane
