@@ -7,7 +7,7 @@ import httpx
 import psutil
 
 from crm_saas.kit.settings import Settings
-from factories.crowds import fill
+from factories.filled import fill
 from factories.served import serving
 from factories.servers import Server
 from factories.tenants import make_tenant
