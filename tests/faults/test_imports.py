@@ -117,7 +117,6 @@ def test_memory_is_flat_while_a_large_file_comes_and_is_imported(reached: Reache
                 lambda: state(api, import_id)["status"] == "checked",
                 seconds_max=SECONDS_MAX,
             )
-        print("peaks in MiB:", [each >> 20 for each in peak.of_each])
         assert max(peak.of_each) < MEMORY_BYTES_MAX
         reached("MiB of a file imported with flat memory", UPLOAD_BYTES >> 20)
 
