@@ -52,6 +52,7 @@ ASKED: dict[str, Any] = {
     "phone": "+96890000077",
     "email": "nobody@example.com",
     "customer_number": "CUST-77",
+    "external_id": "X-77",
 }
 
 BIG = {"org_customers_mst", "org_customer_identifiers", "org_custom_values"}

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from crm_saas.custom.queries import load_fields
 from crm_saas.customers.filters import CustomerFilter, conditions
 from crm_saas.exports.columns import Format
 from crm_saas.exports.errors import (
@@ -44,6 +45,7 @@ async def open_export(
     The first chunk is fetched here, so that what fails fails before the answer begins. Raises
     ExportTooLarge and TooManyForPaper.
     """
+    await load_fields(context)
     await refuse_paper_of_many(context, wanted, file_format)
     if (
         file_format == "xlsx"
@@ -73,6 +75,7 @@ async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
 
 async def request_export(context: Context, *, file_format: Format, wanted: CustomerFilter) -> Shown:
     """Leaves the work to a job. Raises InvalidInput, TooManyForPaper and TooManyExports."""
+    await load_fields(context)
     conditions(context, wanted)
     await refuse_paper_of_many(context, wanted, file_format)
     if await count_unfinished(context) >= UNFINISHED_MAX:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 
+from crm_saas.custom.queries import load_fields
 from crm_saas.exports.errors import TooManyForPaper
 from crm_saas.exports.making import make_file
 from crm_saas.exports.models import EXPORTS, Export, Progress
@@ -117,6 +118,7 @@ class _Run:
 
     async def _estimate(self) -> None:
         async with self._transaction() as context:
+            await load_fields(context)
             await refuse_paper_of_many(context, self._wanted, self._format)  # type: ignore[arg-type]
             await context.session.execute(text(f"set local statement_timeout = '{SECONDS_MAX}s'"))
             estimated = await count_rows(context, self._wanted)
