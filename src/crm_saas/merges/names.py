@@ -49,7 +49,7 @@ async def counted_names(context: Context) -> NameCounts:
     given = await context.session.scalar(_NUMBERS_GIVEN, {"tenant": context.tenant.id}) or 0
     if (
         row is None
-        or given < _SMALL
+        or max(given, row.customers) < _SMALL
         or given > row.numbers_given * _GROWTH
         or row.counted_at < datetime.now(UTC) - _KEPT
     ):

@@ -44,14 +44,13 @@ class Likely(msgspec.Struct):
 
 
 class Scorer:
-    """One batch at a time."""
+    """One batch at a time: send, receive, and only then the next."""
 
     def __init__(self, child: asyncio.subprocess.Process) -> None:
         self._child = child
 
-    async def score(self, batch: Batch) -> list[Likely]:
-        """Those that reach SCORE_MIN."""
-        await self.send(batch)
+    async def receive(self) -> list[Likely]:
+        """Those of the batch that reach SCORE_MIN."""
         if self._child.stdout is None:
             raise ConnectionError("the scoring process has no output")
         length = int.from_bytes(await self._child.stdout.readexactly(_LENGTH_BYTES), "big")
