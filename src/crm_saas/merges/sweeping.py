@@ -133,7 +133,8 @@ async def _pairs(
             if len(gathered) >= PAIRS_AT_ONCE:
                 yield sorted(gathered)
                 gathered = set()
-    yield sorted(gathered)
+    if gathered:
+        yield sorted(gathered)
 
 
 async def _scored(
@@ -221,6 +222,8 @@ async def _drop_unlikely(step: Step, last: UUID | None) -> UUID | None:
     rows = (
         await step.context.session.execute(query.order_by(Duplicate.id).limit(PAIRS_AT_ONCE))
     ).all()
+    if not rows:
+        return None
     pairs = {(row.customer_a, row.customer_b): row.id for row in rows}
     read = await _read(step, list(pairs))
     await step.scorer.send(read.batch)
@@ -232,7 +235,7 @@ async def _drop_unlikely(step: Step, last: UUID | None) -> UUID | None:
         dropped = await drop_suggestions(context, unlikely)
         await _record(context, step.sweep, "duplicates.dropped", dropped)
     step.dropped += len(dropped)
-    return rows[-1].id if rows else None
+    return rows[-1].id
 
 
 async def _record(context: Context, sweep: Sweep, kind: str, rows: list[UUID]) -> None:
