@@ -9,7 +9,7 @@ from crm_saas.customers.comparing import count_noted, note, read_noted, remove_n
 from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.jobs import Job, PeriodicJob, enqueue, enqueue_for_tenants
-from crm_saas.merges import finding, sweeps
+from crm_saas.merges import finding, grounds, sweeps
 from crm_saas.merges.names import numbers_given
 from crm_saas.merges.sweeping import SweepEnded, take_step
 from crm_saas.merges.sweeps import JOB, PRIORITY, find_running
@@ -69,6 +69,8 @@ async def compare_everywhere(platform: Database) -> None:
         # One whose job was lost, or that came with a restored tenant, has no step waiting.
         sweeping = list(await session.scalars(_SWEEPING))
         await enqueue_for_tenants(session, sweeping, JOB, priority=PRIORITY)
+        lacking = list(await session.scalars(grounds.LACKING))
+        await enqueue_for_tenants(session, lacking, grounds.JOB)
 
 
 async def sweep(context: Context) -> None:
@@ -89,6 +91,7 @@ async def find_duplicates(context: Context, customer_id: UUID) -> None:
 JOBS = (
     Job(name="merges.compare", function=compare),
     Job(name=JOB, function=sweep, timeout_seconds=600),
+    Job(name=grounds.JOB, function=grounds.fill_grounds),
     Job(name="merges.find_duplicates", function=find_duplicates),
 )
 PERIODIC_JOBS = (
