@@ -235,7 +235,8 @@ async def _drop_unlikely(step: Step, last: UUID | None) -> UUID | None:
         dropped = await drop_suggestions(context, unlikely)
         await _record(context, step.sweep, "duplicates.dropped", dropped)
     step.dropped += len(dropped)
-    return rows[-1].id
+    reached: UUID = rows[-1].id
+    return reached
 
 
 async def _record(context: Context, sweep: Sweep, kind: str, rows: list[UUID]) -> None:
