@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,6 +21,8 @@ MEDIA_TYPES: Mapping[Format, str] = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "pdf": "application/pdf",
 }
+# By another process, and so whole before their first byte is there.
+CONVERTED = frozenset[Format](["xlsx", "pdf"])
 
 Note = Callable[[int], Awaitable[None]]
 
@@ -37,7 +40,8 @@ async def make_file(
     timeout_seconds: int = TIMEOUT_SECONDS,
 ) -> AsyncGenerator[bytes, None]:
     """`note` is told of the rows that have come, some hundreds at a time."""
-    columns = await columns_of(context, file_format)
+    async with context.aside() as session:  # its own transaction is over by now, or idle
+        columns = await columns_of(replace(context, session=session), file_format)
     blocks = stream_rows(context, wanted, columns, file_format, timeout_seconds=timeout_seconds)
     async with aclosing(blocks), aclosing(_contents(blocks, note)) as contents:
         made: AsyncIterator[bytes] = contents
