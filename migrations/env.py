@@ -6,10 +6,12 @@ from crm_saas.wiring import METADATA
 
 engine = context.config.attributes["engine"]
 
-with engine.connect() as connection:
-    context.configure(
-        connection=connection, target_metadata=METADATA, transaction_per_migration=True
-    )
-    with context.begin_transaction():
-        context.run_migrations()
-engine.dispose()
+try:
+    with engine.connect() as connection:
+        context.configure(
+            connection=connection, target_metadata=METADATA, transaction_per_migration=True
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+finally:
+    engine.dispose()

@@ -1,78 +1,24 @@
-"""Lists that are fast at any size: composite indexes; custom fields, saved views, bulk work."""
+"""Custom fields, saved views, bulk work and statistics of customers."""
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from crm_saas.kit.migrating import build_index, protect, rebuild_index
+from crm_saas.kit.migrating import protect
 
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-CUSTOMERS = "org_customers_mst"
 TABLES = (
     "org_custom_fields", "org_custom_values", "org_saved_views", "org_bulk_jobs",
     "org_customer_statistics",
 )  # fmt: skip
-LIVING = "status not in ('merged', 'erased')"
-
-# Those that hold what few customers have are partial: to a stub they cost nothing.
-NEW = {
-    "org_customers_mst_status_ix": (["status", "created_at", "id"], None),
-    "org_customers_mst_profile_ix": (["profile_status", "created_at", "id"], LIVING),
-    "org_customers_mst_lifecycle_ix": (["lifecycle", "created_at", "id"], LIVING),
-    "org_customers_mst_stage_ix": (["journey_stage", "created_at", "id"], LIVING),
-    "org_customers_mst_business_ix": (
-        ["customer_type", "created_at", "id"],
-        f"customer_type = 'business' and {LIVING}",
-    ),
-    "org_customers_mst_company_ix": (
-        ["company_name", "created_at", "id"],
-        f"company_name is not null and {LIVING}",
-    ),
-    "org_customers_mst_birth_ix": (
-        ["date_of_birth", "created_at", "id"],
-        f"date_of_birth is not null and {LIVING}",
-    ),
-    "org_customers_mst_expires_ix": (["expires_at", "id"], "expires_at is not null"),
-    "org_customers_mst_assigned_name_ix": (
-        ["assigned_to", "name_norm", "id"],
-        f"assigned_to is not null and {LIVING}",
-    ),
-    "org_customers_mst_team_name_ix": (
-        ["team_id", "name_norm", "id"],
-        f"team_id is not null and {LIVING}",
-    ),
-}
-CHANGED = {
-    "org_customers_mst_created_ix": (["created_at", "id"], LIVING),
-    "org_customers_mst_updated_ix": (["updated_at", "id"], LIVING),
-    # Without `living`: they find what refers to a member or a team that is deleted, too.
-    "org_customers_mst_assigned_ix": (
-        ["assigned_to", "created_at", "id"],
-        "assigned_to is not null",
-    ),
-    "org_customers_mst_team_ix": (["team_id", "created_at", "id"], "team_id is not null"),
-    "org_customers_mst_merged_ix": (["merged_into"], "merged_into is not null"),
-    "org_customers_mst_name2_ix": (["name2_norm", "id"], "name2_norm is not null"),
-    "org_customers_mst_skeleton2_ix": (["name2_skeleton", "id"], "name2_skeleton is not null"),
-    "org_customers_mst_email_ix": (["email_norm", "id"], "email_norm is not null"),
-}
-BEFORE = {
-    "org_customers_mst_created_ix": ["created_at", "id"],
-    "org_customers_mst_updated_ix": ["updated_at", "id"],
-    "org_customers_mst_assigned_ix": ["assigned_to", "id"],
-    "org_customers_mst_team_ix": ["team_id", "id"],
-    "org_customers_mst_merged_ix": ["merged_into"],
-    "org_customers_mst_name2_ix": ["name2_norm", "id"],
-    "org_customers_mst_skeleton2_ix": ["name2_skeleton", "id"],
-    "org_customers_mst_email_ix": ["email_norm", "id"],
-}
-
 
 def upgrade() -> None:
+    # Whoever waits for a table keeps all who come later waiting: give up, and be run again.
+    op.execute("set local lock_timeout = '3s'")
     _create_custom_fields()
     _create_custom_values()
     _create_views()
@@ -80,8 +26,6 @@ def upgrade() -> None:
     _create_statistics()
     for table in TABLES:
         protect(table)
-    # Whoever waits for a table keeps all who come later waiting: give up, and be run again.
-    op.execute("set local lock_timeout = '3s'")
     op.add_column(
         "org_customers_mst",
         sa.Column(
@@ -91,19 +35,9 @@ def upgrade() -> None:
             nullable=False,
         ),
     )
-    with op.get_context().autocommit_block():
-        for name, (columns, where) in NEW.items():
-            build_index(name, CUSTOMERS, ["tenant_org_id", *columns], where)
-        for name, (columns, where) in CHANGED.items():
-            rebuild_index(name, CUSTOMERS, ["tenant_org_id", *columns], where)
 
 
 def downgrade() -> None:
-    with op.get_context().autocommit_block():
-        for name, columns in BEFORE.items():
-            rebuild_index(name, CUSTOMERS, ["tenant_org_id", *columns])
-        for name in NEW:
-            op.execute(f"drop index concurrently if exists {name}")
     op.drop_column("org_customers_mst", "custom_fields")
     for table in reversed(TABLES):
         op.drop_table(table)
@@ -225,7 +159,7 @@ def _create_bulk_jobs() -> None:
         sa.Column("filter", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("matched", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("matched", sa.BigInteger(), nullable=True),
         sa.Column("changed", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("unchanged", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("refused", sa.BigInteger(), server_default="0", nullable=False),

@@ -13,6 +13,8 @@ depends_on = None
 
 
 def upgrade() -> None:
+    # Whoever waits for a table keeps all who come later waiting: give up, and be run again.
+    op.execute("set local lock_timeout = '3s'")
     op.create_table(
         "org_customers_to_compare",
         sa.Column("tenant_org_id", sa.Uuid(), nullable=False),
@@ -83,26 +85,13 @@ def upgrade() -> None:
     )
     for table in ("org_customers_to_compare", "org_duplicate_sweeps", "org_name_counts"):
         protect(table)
-    # Whoever waits for a table keeps all who come later waiting: give up, and be run again.
-    op.execute("set local lock_timeout = '3s'")
+    # Filled by whoever writes a suggestion, and for those that are there by a job (merges/grounds).
     op.add_column(
-        "org_customer_duplicates",
-        sa.Column(
-            "ground",
-            sa.Text(collation="C"),
-            sa.Computed("(evidence -> 0) ->> 'kind'", persisted=True),
-            nullable=True,
-        ),
-    )
-    op.create_index(
-        "org_customer_duplicates_ground_ix",
-        "org_customer_duplicates",
-        ["tenant_org_id", "status", "ground", "score", "id"],
+        "org_customer_duplicates", sa.Column("ground", sa.Text(collation="C"), nullable=True)
     )
 
 
 def downgrade() -> None:
-    op.drop_index("org_customer_duplicates_ground_ix", "org_customer_duplicates")
     op.drop_column("org_customer_duplicates", "ground")
     op.drop_table("org_name_counts")
     op.drop_table("org_duplicate_sweeps")

@@ -36,6 +36,7 @@ EventKind = Literal[
     "duplicate.dismissed",
     "duplicates.dropped",
     "duplicates.found",
+    "duplicates.grounds_filled",
     "duplicates.sweep_cancelled",
     "duplicates.sweep_ended",
     "duplicates.sweep_started",

@@ -14,7 +14,8 @@ TABLE = "org_bulk_jobs"
 
 
 class BulkJob(TenantOwned, Stamped, Base):
-    """`last_id` is where the work stands; `actor` who asked for it, as whom it is done."""
+    """`last_id` is where the work stands; `actor` who asked for it, as whom it is done.
+    `matched` is None where counting them would have taken too long."""
 
     __tablename__ = TABLE
     __constraints__ = (
@@ -28,7 +29,7 @@ class BulkJob(TenantOwned, Stamped, Base):
     filter: Mapped[dict[str, Any] | None]
     status: Mapped[str]
     reason: Mapped[str | None]
-    matched: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    matched: Mapped[int | None] = mapped_column(BigInteger)
     changed: Mapped[int] = mapped_column(BigInteger, server_default="0")
     unchanged: Mapped[int] = mapped_column(BigInteger, server_default="0")
     refused: Mapped[int] = mapped_column(BigInteger, server_default="0")

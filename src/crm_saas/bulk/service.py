@@ -118,7 +118,7 @@ def _new_job(
         customer_ids=None if sent.customer_ids is UNSET else list(sent.customer_ids),
         filter=by_filter and {SHOWN[n]: v for n, v in (plain(by_filter.asked()) or {}).items()},
         status="waiting",
-        matched=matched or 0,
+        matched=matched,
         changed=0,
         unchanged=0,
         refused=0,

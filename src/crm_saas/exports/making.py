@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -40,8 +39,7 @@ async def make_file(
     timeout_seconds: int = TIMEOUT_SECONDS,
 ) -> AsyncGenerator[bytes, None]:
     """`note` is told of the rows that have come, some hundreds at a time."""
-    async with context.aside() as session:  # its own transaction is over by now, or idle
-        columns = await columns_of(replace(context, session=session), file_format)
+    columns = columns_of(context, file_format)
     blocks = stream_rows(context, wanted, columns, file_format, timeout_seconds=timeout_seconds)
     async with aclosing(blocks), aclosing(_contents(blocks, note)) as contents:
         made: AsyncIterator[bytes] = contents

@@ -7,6 +7,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from crm_saas.custom.queries import load_fields
 from crm_saas.customers.filters import CustomerFilter, conditions
 from crm_saas.exports.columns import Format
 from crm_saas.exports.errors import (
@@ -50,6 +51,7 @@ async def open_export(
     means to wait for a turn and for the whole file, the request's transaction is let go before:
     it may not idle for so long. Raises ExportTooLarge and TooManyForPaper.
     """
+    await load_fields(context)
     await refuse_paper_of_many(context, wanted, file_format)
     if (
         file_format == "xlsx"
@@ -74,6 +76,7 @@ async def open_export(
 
 async def request_export(context: Context, *, file_format: Format, wanted: CustomerFilter) -> Shown:
     """Leaves the work to a job. Raises InvalidInput, TooManyForPaper and TooManyExports."""
+    await load_fields(context)
     conditions(context, wanted)
     await refuse_paper_of_many(context, wanted, file_format)
     if await count_unfinished(context) >= UNFINISHED_MAX:

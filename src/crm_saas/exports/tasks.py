@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, select, text, update
 
+from crm_saas.custom.queries import load_fields
 from crm_saas.exports.errors import TooManyForPaper
 from crm_saas.exports.expiring import EXPIRE, expire_everywhere, expire_exports
 from crm_saas.exports.making import make_file
@@ -101,6 +102,7 @@ class _Run:
 
     async def _estimate(self) -> None:
         async with renewed(self._context) as context:
+            await load_fields(context)
             await refuse_paper_of_many(context, self._wanted, self._format)  # type: ignore[arg-type]
             await context.session.execute(text(f"set local statement_timeout = '{SECONDS_MAX}s'"))
             estimated = await count_rows(context, self._wanted)

@@ -68,6 +68,7 @@ async def _write(context: Context, found: Found) -> list[Kept]:
                 "customer_b": b,
                 "score": suggestion.score,
                 "evidence": msgspec.to_builtins(suggestion.evidence),
+                "ground": suggestion.evidence[0].kind if suggestion.evidence else "",
             }
             for (a, b), suggestion in found.items()
         ]
@@ -75,7 +76,7 @@ async def _write(context: Context, found: Found) -> list[Kept]:
     rows = await context.session.execute(
         fresh.on_conflict_do_update(
             constraint="org_customer_duplicates_pair_uq",
-            set_={"score": fresh.excluded.score, "evidence": fresh.excluded.evidence},
+            set_={name: fresh.excluded[name] for name in ("score", "evidence", "ground")},
             where=(Duplicate.status == "open")
             & tuple_(Duplicate.score, Duplicate.evidence).is_distinct_from(
                 tuple_(fresh.excluded.score, fresh.excluded.evidence)

@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
-    Computed,
     Double,
     ForeignKeyConstraint,
     Index,
@@ -96,12 +95,9 @@ class Duplicate(TenantOwned, Base):
     customer_b: Mapped[UUID]
     score: Mapped[float] = mapped_column(Double)
     evidence: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
-    ground: Mapped[str | None] = mapped_column(
-        Text(collation="C"),
-        Computed("(evidence -> 0) ->> 'kind'", persisted=True),
-        sort_order=95,
-    )
-    """The kind of the strongest evidence: no index on jsonb serves under row-level security."""
+    ground: Mapped[str | None] = mapped_column(Text(collation="C"), sort_order=95)
+    """The kind of the strongest evidence: no index on jsonb serves under row-level security. None
+    where an earlier release wrote the suggestion, until a job has filled it in."""
     status: Mapped[str] = mapped_column(server_default="open")
     found_at: Mapped[datetime] = mapped_column(server_default=func.now())
     decided_at: Mapped[datetime | None]
