@@ -17,8 +17,25 @@ where c.relnamespace = 'public'::regnamespace
 """
 
 
+ATTEMPTS_MAX = 5
+
+
 def remove_leftovers(url: str, size: Size) -> None:
-    """As the superuser. Customers past the numbers of the data set, other tenants, all else."""
+    """As the superuser. Customers past the numbers of the data set, other tenants, all else.
+
+    Where the product is up, what it looks at by itself may stand in the way: then once more.
+    """
+    for attempt in range(1, ATTEMPTS_MAX + 1):
+        try:
+            _remove(url, size)
+        except psycopg.errors.DeadlockDetected:
+            if attempt == ATTEMPTS_MAX:
+                raise
+        else:
+            return
+
+
+def _remove(url: str, size: Size) -> None:
     sizes = {tenant_id(tenant): customers for tenant, customers in enumerate(size.of_tenants())}
     with psycopg.connect(url) as connection:
         # Foreign keys would be looked at row by row; what points at a customer goes before it.
