@@ -119,13 +119,16 @@ def test_an_index_whose_build_was_interrupted_is_built_by_the_next_migrate(
 
 def _interrupt_a_build(settings: Settings, owner: psycopg.Connection) -> None:
     """A build waits for whoever writes; what it has begun stays when it is cancelled then."""
-    with owner_connection(settings) as writer, ThreadPoolExecutor(1) as threads:
-        with writer.transaction():
-            writer.execute("lock table org_customers_mst in row exclusive mode")
-            migrating = threads.submit(apply_tables, settings)
-            _wait_until(lambda: bool(owner.execute(_CANCEL_BUILD).fetchall()))
-            with pytest.raises(OperationalError, match="canceling statement"):
-                migrating.result(timeout=30)
+    with (
+        ThreadPoolExecutor(1) as threads,
+        owner_connection(settings) as writer,
+        writer.transaction(),
+    ):
+        writer.execute("lock table org_customers_mst in row exclusive mode")
+        migrating = threads.submit(apply_tables, settings)
+        _wait_until(lambda: bool(owner.execute(_CANCEL_BUILD).fetchall()))
+        with pytest.raises(OperationalError, match="canceling statement"):
+            migrating.result(timeout=30)
 
 
 def _wait_until(happened: Callable[[], bool]) -> None:

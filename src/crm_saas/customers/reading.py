@@ -14,8 +14,8 @@ from crm_saas.kit.context import Context
 from crm_saas.kit.wire import Statement
 
 CustomerRow = namedtuple("CustomerRow", SHOWN)  # type: ignore[misc]
-COLUMNS = ", ".join(f"c.{name}" for name in SHOWN)
-_CUSTOMER = ("select", COLUMNS, "from org_customers_mst c where c.tenant_org_id = %(tenant)s::uuid")
+PICKED = ", ".join(f"c.{name}" for name in SHOWN)
+_CUSTOMER = ("select", PICKED, "from org_customers_mst c where c.tenant_org_id = %(tenant)s::uuid")
 _BY_ID = Statement(" ".join((*_CUSTOMER, "and c.id = %(id)s::uuid")))
 _BY_NUMBER = Statement(" ".join((*_CUSTOMER, "and c.number_norm = fold_text(%(number)s)")))
 
