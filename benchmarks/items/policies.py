@@ -124,7 +124,8 @@ def _copied(name: str, definition: str, *, is_definer: bool) -> str:
     assert f"FUNCTION public.{name}(" in definition
     place = f"{_VIEWS}, {_PLAIN}" if is_definer else _PLAIN
     head, path, rest = definition.partition("SET search_path TO ")
-    assert path, f"{name} pins its search path"
+    if not path:  # it looks at its arguments alone
+        return definition.replace(f"FUNCTION public.{name}(", f"FUNCTION {_PLAIN}.{name}(")
     _, _, body = rest.partition("\n")
     head = head.replace(f"FUNCTION public.{name}(", f"FUNCTION {_PLAIN}.{name}(")
     head = head.replace("SECURITY DEFINER", "SECURITY INVOKER")

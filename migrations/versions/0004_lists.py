@@ -16,6 +16,7 @@ TABLES = (
     "org_customer_statistics",
 )  # fmt: skip
 
+
 def upgrade() -> None:
     # Whoever waits for a table keeps all who come later waiting: give up, and be run again.
     op.execute("set local lock_timeout = '3s'")

@@ -30,7 +30,8 @@ declare
     teams uuid[] := '{}';
     of_tenant jsonb;
 begin
-    perform set_request_scope(tenant, 'own', null, '{}');
+    -- The tenant alone: keys are not scoped by staff, and each setting has its price.
+    execute format('set local app.tenant_org_id = %L', tenant);
     select *
     into found_key
     from org_api_keys k

@@ -19,6 +19,7 @@ from crm_saas.kit.context import ANY_CREDENTIAL, Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.draining import Drain
 from crm_saas.kit.guard import await_safe_role
+from crm_saas.kit.lane import declare_lanes
 from crm_saas.kit.lending import LOAN_SECONDS_MAX
 from crm_saas.kit.problems import render_problem
 from crm_saas.kit.queries import declare_queries
@@ -81,6 +82,7 @@ def create_litestar(
         debug=False,
     )
     declare_queries(app)
+    declare_lanes(app)
     refuse_undeclared(app)
     return app
 

@@ -83,7 +83,10 @@ def test_an_event_that_commits_after_younger_ones_is_sealed_too(settings: Settin
 
 
 def test_the_look_back_outlasts_every_job(settings: Settings) -> None:
-    assert timedelta(seconds=max(j.timeout_seconds for j in (*JOBS, *PERIODIC_JOBS))) < LOOK_BACK
+    """Of those that record within one transaction of their own length."""
+    in_short_ones = {job.name for job in JOBS if job.own_transactions} | {"exports.make"}
+    lengths = [j.timeout_seconds for j in (*JOBS, *PERIODIC_JOBS) if j.name not in in_short_ones]
+    assert timedelta(seconds=max(lengths)) < LOOK_BACK
 
 
 def test_a_long_backlog_is_sealed_in_several_jobs(

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from crm_saas.custom.schemas import FIELDS_MAX
+from factories.custom import define
 from factories.customers import create_stub, new_phone
 from factories.database import rows
 from factories.tenants import TestTenant
@@ -17,15 +18,6 @@ KINDS: dict[str, Any] = {
     "vegan": "boolean",
     "tier": "choice",
 }
-
-
-def define(api: httpx.Client, key: str, kind: str, **more: Any) -> dict[str, Any]:
-    options = ["gold", "silver"] if kind == "choice" else []
-    body = {"key": key, "label": key.title(), "kind": kind, "options": options} | more
-    answer = api.post("/custom-fields", json=body)
-    assert answer.status_code == 201, answer.text
-    made: dict[str, Any] = answer.json()
-    return made
 
 
 def define_all(api: httpx.Client, **more: Any) -> None:

@@ -70,3 +70,12 @@ def test_what_cannot_be_one(text: str, api: httpx.Client) -> None:
 def test_a_blank_one_is_none(api: httpx.Client) -> None:
     assert create_guest(api, externalId="  ")["externalId"] is None
     assert create_guest(api, externalId="  ")["externalId"] is None
+
+
+def test_search_finds_a_customer_and_whom_it_took_in_by_it(api: httpx.Client) -> None:
+    source, target = create_stub(api, externalId="X-1"), create_stub(api)
+    pair = {"sourceId": source["id"], "targetId": target["id"]}
+    for wanted in (source, target):
+        [only] = api.get("/customers", params={"search": "X-1"}).json()["items"]
+        assert (only["id"], only["matchedBy"]) == (wanted["id"], "externalId")
+        api.post("/customers/merge", json=pair)

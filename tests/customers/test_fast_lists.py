@@ -3,7 +3,6 @@ anybody or nearly everybody (explained as the application's role)."""
 
 import asyncio
 import itertools
-import re
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -12,22 +11,21 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
-from psycopg import sql
 from sqlalchemy import Select
 
 from crm_saas import operator
 from crm_saas.access.roles import permissions_of
-from crm_saas.backup.tables import driver_cursor
 from crm_saas.custom.queries import list_fields, load_fields
 from crm_saas.customers import listing
 from crm_saas.customers.errors import ListTooSlow
 from crm_saas.customers.fast import FAST, PINPOINTS, SORTS, Pair, is_fast
 from crm_saas.customers.filters import SHOWN, CustomerQuery
-from crm_saas.kit.context import Actor, Context, Tenant, scope_of
-from crm_saas.kit.db import Database
+from crm_saas.kit.context import Actor, Context
 from crm_saas.kit.settings import Settings
+from factories import plans
 from factories.crowds import MEMBER, RARE, TEAM, crowd
 from factories.database import new_database
+from factories.plans import Cost
 from factories.settings import roomy_settings
 from shell_blocks import ROOT
 
@@ -52,6 +50,7 @@ ASKED: dict[str, Any] = {
     "phone": "+96890000077",
     "email": "nobody@example.com",
     "customer_number": "CUST-77",
+    "external_id": "X-77",
 }
 
 BIG = {"org_customers_mst", "org_customer_identifiers", "org_custom_values"}
@@ -93,59 +92,17 @@ def asking(pair: Pair) -> CustomerQuery:
     return CustomerQuery(**({pair.filter: ASKED[pair.filter]} if pair.filter else {}))
 
 
-class Cost(NamedTuple):
-    rows: int
-    buffers: int
-    scanned: set[str]
-
-
 @asynccontextmanager
 async def working(crowds: Crowds, tenant: str, actor: Actor) -> AsyncIterator[Context]:
     """A context as a request has it."""
-    database = Database(crowds.settings)
-    scope = scope_of(crowds.tenants[tenant], actor)
-    try:
-        async with database.transaction(scope) as session:
-            made = Tenant(
-                scope.tenant_id, tenant, tenant, None, "active", "OM", "en", "OMR", "UTC", {}
-            )
-            context = Context(
-                session=session, tenant=made, actor=actor, database=database,
-                settings=crowds.settings, request_id="",
-            )  # fmt: skip
-            await load_fields(context)
-            yield context
-    finally:
-        await database.close()
+    async with plans.working(crowds.settings, crowds.tenants[tenant], actor) as context:
+        await load_fields(context)
+        yield context
 
 
 async def explain(context: Context, query: Select[Any], kept: str = "custom") -> Cost:
-    """What the statement reads, planned for its values (`custom`) or, as of one that is run often,
-    for any (`generic`)."""
-    connection = await context.session.connection()
-    compiled = query.compile(
-        dialect=connection.dialect, compile_kwargs={"render_postcompile": True}
-    )
-    values: list[sql.Literal] = []
-
-    def numbered(found: re.Match[str]) -> str:
-        values.append(sql.Literal(compiled.params[found[1]]))
-        return f"${len(values)}"
-
-    cursor = await driver_cursor(context.session)
-    statement = re.sub(r"%\((\w+)\)s", numbered, str(compiled))
-    await cursor.execute(f"set local plan_cache_mode = force_{kept}_plan".encode())
-    await cursor.execute(f"prepare page as {statement}".encode())
-    run = sql.SQL("explain (analyze, buffers, format json) execute page ({})")
-    found = await cursor.execute(run.format(sql.SQL(", ").join(values)))
-    [[[plan]]] = await found.fetchall()
-    await cursor.execute("deallocate page")
-    top = plan["Plan"]
-    return Cost(
-        int(top["Actual Rows"]),
-        top["Shared Hit Blocks"] + top["Shared Read Blocks"],
-        set(re.findall(r"Seq Scan', .*?'Relation Name': '(\w+)'", str(top))) & BIG,
-    )
+    cost = await plans.explain(context, query, kept)
+    return cost._replace(scanned=cost.scanned & BIG)
 
 
 def costs(

@@ -236,3 +236,15 @@ def test_two_words_that_sound_alike_are_found(desk: Desk) -> None:
 def test_a_company_is_named_as_what_matched(desk: Desk) -> None:
     desk.add("Salim", company_name="Noor Trading")
     assert desk.search("noor trad")[0][2] == "company"
+
+
+def test_an_external_id_is_found_whole_and_first(desk: Desk) -> None:
+    named = desk.add("X-1 Trading")
+    known = desk.add("Salim")
+    desk.alias(known, "external", "X-1")
+    elsewhere = desk.add("Other", tenant=desk.other_tenant)
+    desk.alias(elsewhere, "external", "X-2", desk.other_tenant)
+    assert desk.search("X-1")[0][::2] == (known, "externalId")
+    assert desk.found(" X-1 ") == [known, named]
+    assert known not in desk.found("X-")
+    assert desk.found("X-2") == []

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_saas.customers.similarity import Profile, score_pair
+from crm_saas.customers.similarity import NameCounts, Profile, score_pair
 
 
 def test_one_person_spelled_twice_scores_above_two_people() -> None:
@@ -60,8 +60,8 @@ def test_each_ground_is_found(a: Profile, b: Profile, kind: str) -> None:
 
 def test_a_shared_mailbox_and_nothing_at_all_are_no_grounds() -> None:
     shared = score_pair(Profile(email="info@a.om"), Profile(email="info@b.om"))
-    assert (shared.score, shared.evidence) == (0, [])
-    assert score_pair(Profile(), Profile(name="Salim")).score == 0
+    assert (shared.score < 0.001, shared.evidence) == (True, [])
+    assert score_pair(Profile(), Profile(name="Salim")).score < 0.001
 
 
 def test_another_date_of_birth_speaks_against() -> None:
@@ -87,3 +87,19 @@ def test_scores_are_symmetric_and_bounded(a: Profile, b: Profile) -> None:
     suggestion = score_pair(a, b)
     assert 0 <= suggestion.score <= 1
     assert suggestion.score == score_pair(b, a).score
+
+
+def test_a_word_mistyped_is_as_rare_as_it_is_spelled() -> None:
+    """Of the same consonants as a common one: nobody but who mistyped it is called that."""
+    born = date(1986, 4, 22)
+    musa = Profile(name="Musa Al Balushi", birth_date=born)
+    nusa = Profile(name="Nusa Al Balushi", birth_date=born)
+    heard = {"ms": 5000, "ns": 5000, "blC": 40_000}
+    spelled = {"musa": 5000, "balushi": 40_000}
+    rare = NameCounts(1_000_000, heard, 1, spelled, 1)
+    common = NameCounts(1_000_000, heard, 1, spelled | {"nusa": 5000}, 1)
+    assert score_pair(musa, nusa, rare).score > 0.5 > score_pair(musa, nusa, common).score
+    # It tells no more than the word that was meant: whoever mistypes it bears that one.
+    assert score_pair(musa, nusa, rare).score == pytest.approx(
+        score_pair(musa, musa, rare).score, abs=0.1
+    )

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -57,6 +59,11 @@ class Shop:
                 self.tenant.id,
             )
         ]
+
+
+def files_of(tenant: TestTenant) -> list[Path]:
+    folder = Path(urlsplit(tenant.server.settings.files_url).path)
+    return [path for path in folder.glob(f"{tenant.id}/exports/*") if path.is_file()]
 
 
 async def make_waiting(tenant: TestTenant) -> None:

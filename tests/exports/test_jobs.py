@@ -5,6 +5,7 @@ import csv
 import io
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,20 +15,16 @@ import psycopg
 import pytest
 
 from crm_saas.exports import service
-from crm_saas.exports.tasks import ATTEMPTS_MAX, expire_everywhere, make_export
+from crm_saas.exports.tasks import ATTEMPTS_MAX, make_export
 from crm_saas.kit.db import Database
-from crm_saas.kit.files import FileMissing, Files, FilesUnavailable, file_name
+from crm_saas.kit.files import FilesUnavailable
 from crm_saas.kit.settings import Settings
 from crm_saas.tenancy.registry import job_context
 from crm_saas.worker import open_queue
-from exports.making import Json, Shop
+from exports.making import Json, Shop, files_of
 from factories.customers import create_guest, create_stub
+from factories.database import rows
 from factories.processes import Child, outside_environment, wait_for
-
-
-def size_of(shop: Shop, export: Json) -> int:
-    files = Files.from_settings(shop.tenant.server.settings)
-    return asyncio.run(files.size(file_name(shop.tenant.id, "exports", UUID(export["id"]))))
 
 
 def ids_of(content: str) -> list[str]:
@@ -40,6 +37,18 @@ def no_customers_to_see(owner: psycopg.Connection) -> Iterator[None]:
     with owner.transaction():
         owner.execute("lock table org_customers_mst in access exclusive mode")
         yield
+
+
+def attempt(settings: Settings, shop: Shop, export: Json) -> None:
+    async def work() -> None:
+        database = Database(settings)
+        try:
+            async with job_context(database, shop.tenant.id, "exports.make") as context:
+                await make_export(context, UUID(export["id"]))
+        finally:
+            await database.close()
+
+    asyncio.run(work())
 
 
 def test_an_export_is_made_beside_the_request(own_shop: Shop) -> None:
@@ -104,8 +113,7 @@ def test_what_a_killed_worker_left_is_made_again(
     finally:
         worker.end()
     assert shop.client.get(f"/exports/{requested['id']}/file").status_code == 409
-    with pytest.raises(FileMissing):
-        size_of(shop, requested)
+    assert files_of(shop.tenant) == []
     asyncio.run(rescue(settings))
     shop.run_jobs()
     ready = shop.look(requested)
@@ -126,6 +134,34 @@ async def rescue(settings: Settings) -> None:
     with psycopg.connect(settings.url("crm_worker"), autocommit=True) as queue:
         queue.execute("set search_path = jobs")
         queue.execute("update procrastinate_jobs set scheduled_at = now()")
+
+
+def test_a_worker_that_was_thought_dead_spares_what_another_made(
+    shop: Shop, owner_connection: psycopg.Connection
+) -> None:
+    create_stub(shop.client)
+    requested = shop.request()
+    settings = shop.tenant.server.settings
+
+    def attempts() -> int:
+        [(count,)] = rows(
+            settings, "select attempts from org_exports where id = %s", requested["id"]
+        )
+        return int(count)
+
+    with ThreadPoolExecutor(2) as workers:
+        with no_customers_to_see(owner_connection):
+            both = []
+            for count in (1, 2):
+                both.append(workers.submit(attempt, settings, shop, requested))
+                wait_for("the attempt", lambda n=count: attempts() == n, seconds_max=20)
+        for each in both:
+            each.result(30)
+    ready = shop.look(requested)
+    assert ready["status"] == "ready"
+    assert shop.download(ready["link"]).status_code == 200
+    assert len(files_of(shop.tenant)) == 1
+    assert shop.kinds().count("export.ready") == 1
 
 
 def test_one_that_waits_is_cancelled(shop: Shop) -> None:
@@ -151,8 +187,7 @@ def test_one_that_runs_is_cancelled(own_shop: Shop, owner_connection: psycopg.Co
     running.join(30)
     assert shop.look(requested)["status"] == "cancelled"
     assert shop.client.get(f"/exports/{requested['id']}/file").status_code == 409
-    with pytest.raises(FileMissing):
-        size_of(shop, requested)
+    assert files_of(shop.tenant) == []
 
 
 def test_a_tenant_may_wait_for_so_many(shop: Shop) -> None:
@@ -195,58 +230,9 @@ def test_a_store_that_fails_is_tried_again_and_then_given_up(shop: Shop, tmp_pat
     (tmp_path / "file").write_bytes(b"")
     settings = shop.tenant.server.settings
     broken = replace(settings, files_url=(tmp_path / "file" / "below").as_uri())
-
-    async def attempt() -> None:
-        database = Database(broken)
-        try:
-            async with job_context(database, shop.tenant.id, "exports.make") as context:
-                await make_export(context, UUID(requested["id"]))
-        finally:
-            await database.close()
-
     for _ in range(ATTEMPTS_MAX):
         with pytest.raises(FilesUnavailable):
-            asyncio.run(attempt())
+            attempt(broken, shop, requested)
         assert shop.look(requested)["status"] == "running"
-    asyncio.run(attempt())
+    attempt(broken, shop, requested)
     assert shop.look(requested)["status"] == "failed"
-
-
-async def expire(settings: Settings) -> None:
-    platform = Database(settings, "crm_platform")
-    try:
-        await expire_everywhere(platform)
-    finally:
-        await platform.close()
-
-
-def test_files_go_when_their_time_is_over(
-    own_shop: Shop, settings: Settings, superuser: psycopg.Connection
-) -> None:
-    shop = own_shop
-    create_guest(shop.client)
-    old, fresh, ancient, lost = shop.made(), shop.made(), shop.request(), shop.request()
-    shop.client.post(f"/exports/{ancient['id']}/cancel")
-    superuser.execute("set session_replication_role = replica")
-    superuser.execute("update org_exports set expires_at = now() where id = %s", [old["id"]])
-    superuser.execute(
-        "update org_exports set created_at = now() - interval '2 days' where id = %s", [lost["id"]]
-    )
-    superuser.execute(
-        "update org_exports set finished_at = now() - interval '31 days' where id = %s",
-        [ancient["id"]],
-    )
-    superuser.execute("delete from jobs.procrastinate_jobs")  # the lost one's is gone
-    superuser.commit()
-    asyncio.run(expire(settings))
-    shop.run_jobs()
-    gone = shop.client.get(f"/exports/{old['id']}/file")
-    assert (gone.status_code, gone.json()["type"].rpartition("/")[2]) == (410, "export-expired")
-    assert shop.download(old["link"]).status_code == 410
-    assert (shop.look(old)["status"], shop.look(old)["link"]) == ("expired", None)
-    with pytest.raises(FileMissing):
-        size_of(shop, old)
-    assert shop.download(fresh["link"]).status_code == 200
-    assert shop.kinds().count("export.expired") == 1
-    assert shop.look(lost)["status"] == "failed"
-    assert shop.client.get(f"/exports/{ancient['id']}").status_code == 404

@@ -103,8 +103,8 @@ def test_memory_is_flat_while_a_large_file_comes_and_is_imported(reached: Reache
         tenant = installation.tenant()
         api = tenant.client("owner")
         processes = [
-            psutil.Process(installation.server.pid),
-            psutil.Process(installation.worker.pid),
+            psutil.Process(installation.server.process.pid),
+            psutil.Process(installation.worker.process.pid),
         ]
         peak = Peak([p for each in processes for p in (each, *each.children(recursive=True))])
         with peak:

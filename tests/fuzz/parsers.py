@@ -25,7 +25,13 @@ from crm_saas.kit.errors import PreconditionFailed, Problem, Unauthorized
 from crm_saas.kit.etags import etag_of, require_match
 from crm_saas.kit.money import DECIMALS, Money, minor_units, money_of
 from crm_saas.kit.paging import read_cursor, write_cursor
-from crm_saas.kit.phones import E164_PATTERN, InvalidPhone, mask_phone, parse_phone
+from crm_saas.kit.phones import (
+    E164_PATTERN,
+    InvalidPhone,
+    mask_phone,
+    parse_international,
+    parse_phone,
+)
 from crm_saas.kit.queries import read_query
 from crm_saas.kit.requests import RequestLog
 from crm_saas.kit.settings import Settings
@@ -158,6 +164,12 @@ PARSERS: dict[str, Parser] = {
             and parse_phone(e164, "KE") == e164
             and e164[-5:-2] not in mask_phone(e164)[-5:]
         ),
+    ),
+    "kit.phones.parse_international": Parser(
+        parse_international,
+        ["+96890123456", "0096890123456", "+٩٦٨٩٠١٢٣٤٥٦"],
+        (InvalidPhone,),
+        lambda _, e164: parse_international(e164) == e164,
     ),
     "otp.phones.read_phone": Parser(lambda text: read_phone(text, "OM"), ["90123456"], (Problem,)),
     "kit.emails.parse_email": Parser(

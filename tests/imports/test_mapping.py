@@ -114,5 +114,5 @@ def test_a_mapping_that_cannot_be(
     mapping: dict[str, str | None], upsert_by: str, wrong: str
 ) -> None:
     with pytest.raises(InvalidInput) as refusal:
-        check_mapping(HEADERS, mapping, upsert_by)  # type: ignore[arg-type]
+        check_mapping(HEADERS, mapping, upsert_by, {})  # type: ignore[arg-type]
     assert wrong in {error.field for error in refusal.value.fields}

@@ -55,3 +55,12 @@ def test_rows_keep_their_numbers() -> None:
         Row(3, ["1"]),
         Row(4, ["2"]),
     ]
+
+
+def test_letters_that_xml_cannot_hold() -> None:
+    escaped = "a_x000D_\nb_x005F_x000D_", "_x000d_", "_x00_ _xyz_"
+    shown = ["a\r\nb_x000D_", "\r", "_x00_ _xyz_"]
+    assert cells(*(f'<c t="inlineStr"><is><t>{text}</t></is></c>' for text in escaped)) == shown
+    sheet = '<worksheet><row r="1"><c t="s"><v>0</v></c></row></worksheet>'
+    [row] = read_sheet(io.BytesIO(workbook([["a_x000D_"]], sheet=sheet)))
+    assert row.cells == ["a\r"]

@@ -120,8 +120,8 @@ def test_an_index_whose_build_was_interrupted_is_built_by_the_next_migrate(
 def _interrupt_a_build(settings: Settings, owner: psycopg.Connection) -> None:
     """A build waits for whoever writes; what it has begun stays when it is cancelled then."""
     with (
-        ThreadPoolExecutor(1) as threads,
         owner_connection(settings) as writer,
+        ThreadPoolExecutor(1) as threads,
         writer.transaction(),
     ):
         writer.execute("lock table org_customers_mst in row exclusive mode")

@@ -201,3 +201,71 @@ def test_what_a_migration_has_outdated_is_left_behind(settings: Settings) -> Non
             assert await wire.fetch(PID) != before
 
     on(settings, go)
+
+
+def test_what_is_prepared_already_is_used(settings: Settings) -> None:
+    """Who had it prepared was cancelled before the answer came."""
+
+    async def go(wire: Wire) -> None:
+        assert await wire.fetch(PID)
+        wire.lent.info.clear()
+        again = Wire(wire.lent, prepares=True)
+        assert await again.fetch(PID)
+        begun, answered = await again.send(BEGIN, PID)
+        assert begun.rows() == [] and answered.rows()
+        await again.fetch(COMMIT)
+
+    on_a_wire(settings, go)
+
+
+def test_a_rollback_of_psycopgs_costs_no_request(settings: Settings) -> None:
+    """It forgets all that was prepared, BEGIN and ROLLBACK among it."""
+
+    async def go(wire: Wire) -> None:
+        for _ in range(2):
+            await wire.send(BEGIN, PID)
+            await wire.roll_back()
+            await wire.driver.execute("select 1")
+            await wire.driver.execute("deallocate all")
+            await wire.driver.rollback()
+        begun, answered = await wire.send(BEGIN, PID)
+        assert begun.rows() == [] and answered.rows()
+
+    on_a_wire(settings, go)
+
+
+def test_a_connection_that_was_given_back_is_left_alone(settings: Settings) -> None:
+    async def go(database: Database) -> None:
+        async with await database.borrow() as first:
+            await first.give_back()
+            async with await database.borrow() as second:
+                assert second.driver is first.driver
+                await second.send(BEGIN)
+                assert not first.in_transaction
+                with pytest.raises(RuntimeError):
+                    await first.send(COMMIT)
+                await first.roll_back()
+                await first.give_back()
+                assert second.in_transaction
+
+    on(settings, go)
+
+
+def test_one_that_broke_takes_the_others_of_its_pool_along(settings: Settings) -> None:
+    """A server that was started anew has ended them all; three attempts would meet three more."""
+    kill = Statement("select pg_terminate_backend(pg_backend_pid())").with_values()
+
+    async def go() -> None:
+        database = Database(replace(settings, pool_size=2))
+        try:
+            async with await database.borrow() as one, await database.borrow() as other:
+                await one.fetch(PID)
+                pid = await other.fetch(PID)
+                with pytest.raises(DBAPIError):
+                    await one.fetch(kill)
+            async with await database.borrow() as one, await database.borrow() as other:
+                assert pid not in (await one.fetch(PID), await other.fetch(PID))
+        finally:
+            await database.close()
+
+    asyncio.run(go())

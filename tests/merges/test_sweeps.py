@@ -265,6 +265,28 @@ def test_after_an_import_a_sweep_is_done_instead(
     assert rows(settings, "select id from org_customers_to_compare") == []
 
 
+def test_a_till_that_never_rests_puts_the_sweep_off_for_a_while(
+    api: httpx.Client,
+    settings: Settings,
+    run_jobs: RunJobs,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tasks, "_SWEPT_FROM", 2)
+    pairs = make_pairs(api)
+    age = (
+        "update org_customers_to_compare set noted_at = now() - cast(%s as interval)"
+        " where id = any(%s)"
+    )
+    for waited, sweeps in (("14 min", 0), ("16 min", 1)):
+        with as_role(settings) as connection:
+            connection.execute(age, [waited, [a for a, _ in pairs]])
+        create_stub(api)
+        run_jobs()
+        assert len(api.get("/duplicates/sweeps").json()["items"]) == sweeps
+    found = suggested(api)
+    assert all(pair in found for pair in pairs)
+
+
 def test_blocks_too_large_are_counted(
     api: httpx.Client, settings: Settings, run_jobs: RunJobs
 ) -> None:

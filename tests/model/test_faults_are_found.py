@@ -30,8 +30,7 @@ def session_setting(owner: psycopg.Connection[Any], _: pytest.MonkeyPatch) -> No
 
 
 def scope_not_set(owner: psycopg.Connection[Any], _: pytest.MonkeyPatch) -> None:
-    _rewrite(owner, "set local app.staff_scope = %L', staff_scope",
-             "set local app.staff_scope = %L', 'all'")  # fmt: skip
+    _rewrite(owner, "        staff_scope,\n", "        'all',\n")
 
 
 def _rewrite(owner: psycopg.Connection[Any], old: str, new: str) -> None:

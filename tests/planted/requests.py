@@ -20,8 +20,8 @@ FAULTS = (
     Fault(
         "a second transaction without the tenant: a commit in the middle of the request",
         "src/crm_saas/kit/events.py",
-        "    await context.session.flush()\n    for handle",
-        "    await context.session.commit()\n    for handle",
+        "    await context.session.flush()\n    await follow",
+        "    await context.session.commit()\n    await follow",
         ("tests/customers/test_editing.py::test_two_editors_of_one_version",),
     ),
     Fault(

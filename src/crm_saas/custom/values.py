@@ -48,16 +48,21 @@ async def patched_values(
 
 def _checked(fields: Mapping[str, CustomField], key: str, value: Any) -> Any:
     """Raises ValueError."""
+    if key in fields and value is None:
+        return None
+    return read_value(usable_field(fields, key), value)
+
+
+def usable_field(fields: Mapping[str, CustomField], key: str) -> CustomField:
+    """One that takes values. Raises ValueError."""
     field = fields.get(key)
     if field is None:
         known = [f.key for f in fields.values() if not f.archived_at]
         there_are = f"there are {', '.join(known)}" if known else "this tenant has none"
         raise ValueError(f"is no custom field; {there_are}")
-    if value is None:
-        return None
     if field.archived_at:
         raise ValueError("is archived, and takes no value")
-    return read_value(field, value)
+    return field
 
 
 def read_value(field: CustomField, value: Any) -> Any:
@@ -102,7 +107,8 @@ def read_text(field: CustomField, text: str) -> Any:
         return text == "true"
     if field.kind == "number":
         try:
-            return read_value(field, float(text))
+            number = float(text)
+            return read_value(field, int(number) if number.is_integer() else number)
         except ValueError as error:
             raise ValueError("must be a number between -2^53 and 2^53") from error
     return read_value(field, text)
@@ -110,13 +116,14 @@ def read_text(field: CustomField, text: str) -> Any:
 
 def comparable(field: CustomField, value: Any) -> tuple[str, Any]:
     """The column of org_custom_values, and what is in it. Folding may lengthen a text."""
-    column, content = _typed(field, value)
+    column, content = typed(field, value)
     if column == "text_value":
         return column, func.left(func.fold_text(content), TEXT_LENGTH_MAX)
     return column, content
 
 
-def _typed(field: CustomField, value: Any) -> tuple[str, Any]:
+def typed(field: CustomField, value: Any) -> tuple[str, Any]:
+    """The column of org_custom_values, and what is in it but for the folding."""
     match field.kind:
         case "number":
             return "number_value", float(value)
@@ -131,7 +138,7 @@ async def rows_of_new(context: Context, values: Mapping[str, Any]) -> list[dict[
     """Rows of org_custom_values for a customer that create_customer.sql writes, and folds them."""
     fields = await load_fields(context)
     return [
-        {"id": new_id(), "field_id": fields[key].id} | dict([_typed(fields[key], value)])
+        {"id": new_id(), "field_id": fields[key].id} | dict([typed(fields[key], value)])
         for key, value in sorted(values.items())
         if fields[key].filterable
     ]

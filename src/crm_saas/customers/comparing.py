@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy import ColumnElement, delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -78,12 +78,17 @@ async def count_noted(context: Context, most: int) -> int:
 
 
 async def noted_since(context: Context, since: datetime) -> bool:
+    return await _any_noted(context, CustomerToCompare.noted_at > since)
+
+
+async def noted_before(context: Context, moment: datetime) -> bool:
+    return await _any_noted(context, CustomerToCompare.noted_at < moment)
+
+
+async def _any_noted(context: Context, when: ColumnElement[bool]) -> bool:
     found = await context.session.scalar(
         select(CustomerToCompare.id)
-        .where(
-            CustomerToCompare.tenant_org_id == context.tenant.id,
-            CustomerToCompare.noted_at > since,
-        )
+        .where(CustomerToCompare.tenant_org_id == context.tenant.id, when)
         .limit(1)
     )
     return found is not None

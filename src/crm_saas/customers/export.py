@@ -6,6 +6,7 @@ from typing import Any
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 from sqlalchemy import ColumnElement, Text, case, cast, func, literal
 
+from crm_saas.custom.queries import loaded_fields
 from crm_saas.customers.models import Customer
 from crm_saas.kit.context import Context
 from crm_saas.kit.money import DECIMALS
@@ -77,6 +78,21 @@ def customer_columns(context: Context) -> dict[str, Column]:
         shown["phone"] = _masked_phone()
         shown["email"] = func.regexp_replace(Customer.email, "^(.).*(@.*)$", r"\1****\2")
     return {name: Column(_KINDS.get(name, "code"), column) for name, column in shown.items()}
+
+
+_CUSTOM_KINDS: dict[str, Kind] = {"number": "number", "date": "date", "boolean": "truth"}
+
+
+def custom_columns(context: Context, *, as_json: bool) -> dict[str, Column]:
+    """`custom.<key>` of each field that the tenant has not archived; `load_fields` came before."""
+    read = func.jsonb_extract_path if as_json else func.jsonb_extract_path_text
+    return {
+        f"custom.{key}": Column(
+            _CUSTOM_KINDS.get(field.kind, "text"), read(Customer.custom_fields, key)
+        )
+        for key, field in loaded_fields(context).items()
+        if not field.archived_at
+    }
 
 
 def moment(column: ColumnElement[Any]) -> ColumnElement[str]:

@@ -13,7 +13,7 @@ from crm_saas.kit.context import Actor
 CREATED = frozenset({"created_from", "created_before"})
 UPDATED = frozenset({"updated_from", "updated_before"})
 # Of these a customer has one and nobody else has it: what is asked beside them is looked at after.
-PINPOINTS = frozenset({"phone", "email", "customer_number"})
+PINPOINTS = frozenset({"phone", "email", "customer_number", "external_id"})
 SORTS = ("createdAt", "updatedAt", "name", "customerNumber")
 TEAMS_MAX = 16
 

@@ -40,7 +40,7 @@ _NAMESAKES = 1.5
 class Counts(Protocol):
     def share(self, word: str) -> float: ...
 
-    def share_elsewhere(self, word: str) -> float: ...
+    def share_spelled(self, word: str) -> float: ...
 
 
 class Word(NamedTuple):
@@ -98,7 +98,7 @@ def _compare(a: ComparedName, b: ComparedName, counts: Counts) -> Ground | None:
         if place is None:
             times *= _OTHER_WORD
         else:
-            times *= _times(grade, word.sound, longer.words[place].sound, counts)
+            times *= _times(grade, word, longer.words[place], counts)
             likeness += _LIKENESS[grade] / len(grades)
     ground = _ground(times, likeness, across, len(shorter.words) == len(longer.words))
     if _DOUBTFUL in (grades[0], grades[places.index(0)] if 0 in places else 0):
@@ -128,12 +128,20 @@ def _compare_whole(a: ComparedName, b: ComparedName, across: bool, counts: Count
     return _ground(grade / _WAYS[grade] / rarer, _LIKENESS[grade], across, whole=False)
 
 
-def _times(grade: float, one: str, other: str, counts: Counts) -> float:
+def _times(grade: float, one: Word, other: Word, counts: Counts) -> float:
     if grade in _WAYS:
-        return (
-            grade / _WAYS[grade] / min(counts.share_elsewhere(one), counts.share_elsewhere(other))
-        )
-    return grade / max(counts.share(one), counts.share(other))
+        return _times_mistyped(grade, one, other, counts)
+    times = grade / max(counts.share(one.sound), counts.share(other.sound))
+    if grade != _SAME and _is_mistyped(one.text, other.text):
+        # Spelled otherwise or mistyped, whichever is likelier: Ssalim sounds like Salim.
+        return max(times, _times_mistyped(_MISTYPED, one, other, counts))
+    return times
+
+
+def _times_mistyped(grade: float, one: Word, other: Word, counts: Counts) -> float:
+    """No more than the word that was meant tells: who mistypes it is one of its bearers."""
+    rare, common = sorted(counts.share_spelled(word.text) for word in (one, other))
+    return min(grade / _WAYS[grade] / rare, 1 / common)
 
 
 def _ground(times: float, likeness: float, across: bool, whole: bool) -> Ground:

@@ -8,13 +8,14 @@ from uuid import UUID
 from crm_saas.customers.models import Customer
 from crm_saas.customers.queries import access_merged, is_number
 from crm_saas.customers.schemas import MergedFrom
-from crm_saas.customers.views import SHOWN, ShownCustomer
+from crm_saas.customers.views import JSON, SHOWN, ShownCustomer
 from crm_saas.kit.ahead import ReadAhead
 from crm_saas.kit.context import Context
 from crm_saas.kit.wire import Statement
 
 CustomerRow = namedtuple("CustomerRow", SHOWN)  # type: ignore[misc]
-PICKED = ", ".join(f"c.{name}" for name in SHOWN)
+# JSON as the text that is sent on.
+PICKED = ", ".join(f"c.{n}::text" if n in JSON else f"c.{n}" for n in SHOWN)
 _CUSTOMER = ("select", PICKED, "from org_customers_mst c where c.tenant_org_id = %(tenant)s::uuid")
 _BY_ID = Statement(" ".join((*_CUSTOMER, "and c.id = %(id)s::uuid")))
 _BY_NUMBER = Statement(" ".join((*_CUSTOMER, "and c.number_norm = fold_text(%(number)s)")))

@@ -35,6 +35,8 @@ from crm_saas.customers.schemas import (
     VerifyIdentity,
 )
 from crm_saas.customers.views import ShownCustomer, view_customer, view_row
+from crm_saas.kit.ahead import NeedsTransaction, ReadInTransaction
+from crm_saas.kit.context import Context
 from crm_saas.kit.dependencies import Ahead, RequestContext
 from crm_saas.kit.errors import NotFound, PreconditionFailed
 from crm_saas.kit.etags import IfMatch, etag_of, require_match
@@ -48,10 +50,11 @@ from crm_saas.otp.errors import OtpBudgetExhausted, OtpRefused
     "/customers",
     permission="customers:read",
     query=CustomerQuery,
+    in_transaction_with=("view", "search", "cursor", "total"),
     responses=problems(NotFound, ListTooSlow),
 )
 async def list_customers(
-    context: RequestContext,
+    ahead: Ahead,
     request: Request[Any, Any, Any],
     sort: FromQuery[SortField | None] = None,
     view: FromQuery[UUID | None] = None,
@@ -67,13 +70,26 @@ async def list_customers(
     `view` is a saved one; what is sent along with it wins.
     """
     wanted = read_query(request, CustomerQuery)
+    if not isinstance(ahead, ReadInTransaction):
+        if view is not None or cursor is not None or total:
+            raise NeedsTransaction
+        context, page = await listing.list_ahead(ahead, wanted, sort=sort, limit=limit)
+        return _list_of(context, page)
+    context = ahead.context
     wanted, order = await apply_view(context, wanted, sort, view)
     page = await listing.list_customers(context, wanted, sort=order, limit=limit, cursor=cursor)
     count = await listing.count_customers(context, wanted, sort=order) if total else None
+    return _list_of(context, page, count)
+
+
+def _list_of(
+    context: Context, page: listing.Found, count: listing.Count | None = None
+) -> CustomerList:
     whole = context.actor.may("customers:unmask")
     return CustomerList(
         items=[
-            view_row(c, whole=whole, matched_by=page.matched_by.get(c.id)) for c in page.customers
+            view_row(row, whole=whole, matched_by=page.matched_by.get(row[0]))
+            for row in page.customers
         ],
         next_cursor=page.next_cursor,
         is_fast=page.is_fast,

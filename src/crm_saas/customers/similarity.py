@@ -77,7 +77,8 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class NameCounts:
-    """How many of a tenant's customers bear a word in their name, by its consonants.
+    """How many of a tenant's customers bear a word in their name: by its consonants, and as it is
+    spelled.
 
     Only the commoner words are listed; of the others, each has `unlisted` at the most.
     """
@@ -85,21 +86,24 @@ class NameCounts:
     customers: int = 0
     words: Mapping[str, int] = field(default_factory=dict)
     unlisted: int = 0
+    spelled: Mapping[str, int] = field(default_factory=dict)
+    unlisted_spelled: int = 0
 
     def share(self, word: str) -> float:
         """Of others than the two who are compared."""
         others = max(0, self.words.get(word, self.unlisted) - 2)
         return (others + _EXPECTED) / (self.customers + _UNCOUNTED_WEIGHT)
 
-    def share_elsewhere(self, word: str) -> float:
+    def share_spelled(self, word: str) -> float:
         """Of others than the one who has it of the two: a word mistyped once is nobody else's."""
-        others = max(0, self.words.get(word, self.unlisted) - 1)
+        others = max(0, self.spelled.get(word, self.unlisted_spelled) - 1)
         return (others + _EXPECTED_OF_NONSENSE) / (self.customers + _UNCOUNTED_WEIGHT)
 
     @property
     def chance(self) -> float:
-        """The odds that two customers are one person before anything is known of them."""
-        return _REPEATED_SHARE / max(self.customers, _CUSTOMERS_MIN)
+        """The odds that two customers are one person before anything is known of them: of the
+        pairs of so many customers, which are half their square."""
+        return 2 * _REPEATED_SHARE / max(self.customers, _CUSTOMERS_MIN)
 
 
 class Compared(NamedTuple):

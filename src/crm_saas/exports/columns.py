@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Select, Text, cast, select
 
 from crm_saas.addresses.export import DEFAULT_ADDRESS, address_columns, is_default_of
-from crm_saas.customers.export import customer_columns
+from crm_saas.customers.export import custom_columns, customer_columns
 from crm_saas.customers.filters import CustomerFilter, conditions
 from crm_saas.customers.models import Customer
 from crm_saas.kit.context import Context
@@ -34,15 +34,17 @@ PRINTED = {
 }
 
 
-async def columns_of(context: Context, file_format: Format) -> dict[str, Column]:
-    """Every column is in every file but a PDF, so that an import can take it back."""
+def columns_of(context: Context, file_format: Format) -> dict[str, Column]:
+    """Every column is in every file but a PDF, so that an import can take it back.
+
+    The tenant's own fields were loaded before (custom/queries.py).
+    """
     columns = customer_columns(context)
     if file_format == "pdf":
         return {name: columns[name] for name in PRINTED}
     if context.actor.may("addresses:read"):
         columns |= address_columns()
-    # A tenant's own fields, `custom.<key>`, have their place here.
-    return columns
+    return columns | custom_columns(context, as_json=file_format == "jsonl")
 
 
 def kinds_of(columns: dict[str, Column]) -> list[Kind]:

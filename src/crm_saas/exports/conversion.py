@@ -30,16 +30,19 @@ class ConversionFailed(Exception):
 async def converted(
     rows: AsyncIterator[bytes], head: msgspec.Struct, program: Program
 ) -> AsyncGenerator[bytes, None]:
-    """`rows` as CSV become a file. Raises ConversionFailed, and what `rows` raises."""
-    async with _turn(program):
-        with (
-            tempfile.TemporaryDirectory(prefix="crm-export-") as folder,
-            tempfile.TemporaryFile(dir=folder) as made,
-        ):
+    """`rows` as CSV become a file. Raises ConversionFailed, and what `rows` raises.
+
+    The turn is over once the file is made: how slowly it is read then is its reader's affair.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="crm-export-") as folder,
+        tempfile.TemporaryFile(dir=folder) as made,
+    ):
+        async with _turn(program):
             await _make(rows, head, program, folder, made)
-            made.seek(0)
-            while chunk := await asyncio.to_thread(made.read, READ_BYTES):
-                yield chunk
+        made.seek(0)
+        while chunk := await asyncio.to_thread(made.read, READ_BYTES):
+            yield chunk
 
 
 def _turn(program: Program) -> asyncio.Semaphore:

@@ -40,7 +40,10 @@ async def answer_with_file(
     context: Context, export: Export, *, byte_range: str | None, if_range: str | None
 ) -> Stream:
     """Raises FileMissing and RangeNotSatisfiable."""
-    files, name = Files.from_settings(context.settings), name_of(context, export)
+    files, name = (
+        Files.from_settings(context.settings),
+        name_of(context.tenant.id, export.id, export.attempts),
+    )
     size = await files.size(name)
     etag = f'"{export.id}-{size}"'
     part = read_range(byte_range if if_range in {None, etag} else None, size)

@@ -20,6 +20,8 @@ MEDIA_TYPES: Mapping[Format, str] = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "pdf": "application/pdf",
 }
+# By another process, and so whole before their first byte is there.
+CONVERTED = frozenset[Format](["xlsx", "pdf"])
 
 Note = Callable[[int], Awaitable[None]]
 
@@ -37,7 +39,7 @@ async def make_file(
     timeout_seconds: int = TIMEOUT_SECONDS,
 ) -> AsyncGenerator[bytes, None]:
     """`note` is told of the rows that have come, some hundreds at a time."""
-    columns = await columns_of(context, file_format)
+    columns = columns_of(context, file_format)
     blocks = stream_rows(context, wanted, columns, file_format, timeout_seconds=timeout_seconds)
     async with aclosing(blocks), aclosing(_contents(blocks, note)) as contents:
         made: AsyncIterator[bytes] = contents

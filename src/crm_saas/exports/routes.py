@@ -75,7 +75,9 @@ async def export_customers(
     if bom and file_format != "csv":
         raise InvalidInput.of("bom", "is for CSV alone")
     wanted = read_query(request, CustomerFilter)
-    chunks = await service.open_export(context, wanted, file_format)
+    chunks = await service.open_export(
+        context, wanted, file_format, let_go=request.scope["state"]["let_go"]
+    )
     return Stream(
         _marked(chunks) if bom else chunks,
         headers={

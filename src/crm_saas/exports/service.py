@@ -1,12 +1,13 @@
 """Exports asked for, cancelled, finished and expired; each act is in the trail."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import msgspec
 
+from crm_saas.custom.queries import load_fields
 from crm_saas.customers.filters import CustomerFilter, conditions
 from crm_saas.exports.columns import Format
 from crm_saas.exports.errors import (
@@ -15,7 +16,7 @@ from crm_saas.exports.errors import (
     TooManyExports,
     TooManyForPaper,
 )
-from crm_saas.exports.making import make_file
+from crm_saas.exports.making import CONVERTED, make_file
 from crm_saas.exports.models import EXPORTS, Export, Progress
 from crm_saas.exports.queries import UNFINISHED, Shown, access_export, count_unfinished
 from crm_saas.exports.rows import count_rows
@@ -24,6 +25,7 @@ from crm_saas.kit.events import record
 from crm_saas.kit.files import file_name
 from crm_saas.kit.ids import new_id
 from crm_saas.kit.jobs import enqueue
+from crm_saas.kit.streams import begun
 
 ROOM = "exports"
 JOB = "exports.make"
@@ -37,13 +39,19 @@ _DECIDING = frozenset({"customers:export", "customers:unmask", "addresses:read"}
 
 
 async def open_export(
-    context: Context, wanted: CustomerFilter, file_format: Format
+    context: Context,
+    wanted: CustomerFilter,
+    file_format: Format,
+    *,
+    let_go: Callable[[], Awaitable[None]],
 ) -> AsyncIterator[bytes]:
     """Records the export in the request's transaction and opens a stream with its own.
 
-    The first chunk is fetched here, so that what fails fails before the answer begins. Raises
-    ExportTooLarge and TooManyForPaper.
+    The first chunk is fetched here, so that what fails fails before the answer begins. Where that
+    means to wait for a turn and for the whole file, the request's transaction is let go before:
+    it may not idle for so long. Raises ExportTooLarge and TooManyForPaper.
     """
+    await load_fields(context)
     await refuse_paper_of_many(context, wanted, file_format)
     if (
         file_format == "xlsx"
@@ -61,18 +69,14 @@ async def open_export(
     )
     stream = make_file(context, wanted, file_format)
     context.closing.push_async_callback(stream.aclose)
-    first = await anext(stream, b"")
-    return _after(first, stream)
-
-
-async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for chunk in rest:
-        yield chunk
+    if file_format in CONVERTED:
+        await let_go()
+    return await begun(stream)
 
 
 async def request_export(context: Context, *, file_format: Format, wanted: CustomerFilter) -> Shown:
     """Leaves the work to a job. Raises InvalidInput, TooManyForPaper and TooManyExports."""
+    await load_fields(context)
     conditions(context, wanted)
     await refuse_paper_of_many(context, wanted, file_format)
     if await count_unfinished(context) >= UNFINISHED_MAX:
@@ -176,8 +180,9 @@ async def end_export(
     )
 
 
-def name_of(context: Context, export: Export) -> str:
-    return file_name(context.tenant.id, ROOM, export.id)
+def name_of(tenant_id: UUID, export_id: UUID, attempts: int) -> str:
+    """Each attempt has a file: a worker that was thought dead writes, and removes, its own."""
+    return file_name(tenant_id, ROOM, uuid5(export_id, str(attempts)))
 
 
 def _as_sent(wanted: CustomerFilter) -> dict[str, Any]:

@@ -1,32 +1,21 @@
-"""The job that makes a file, and the one that takes it away again.
+"""The job that makes a file.
 
 A file is made from the beginning, however often its worker dies: it is there whole under its name
 or not at all, and a million rows take less time than telling which of them were written.
 """
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import aclosing
 from dataclasses import replace
 from uuid import UUID
 
-from sqlalchemy import (
-    ColumnElement,
-    Interval,
-    Select,
-    and_,
-    cast,
-    delete,
-    func,
-    or_,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Select, select, text, update
 
+from crm_saas.custom.queries import load_fields
 from crm_saas.exports.errors import TooManyForPaper
+from crm_saas.exports.expiring import EXPIRE, expire_everywhere, expire_exports
 from crm_saas.exports.making import make_file
-from crm_saas.exports.models import EXPORTS, Export, Progress
+from crm_saas.exports.models import Export, Progress
 from crm_saas.exports.queries import UNFINISHED, filter_of
 from crm_saas.exports.rows import count_rows
 from crm_saas.exports.service import (
@@ -36,25 +25,19 @@ from crm_saas.exports.service import (
     name_of,
     refuse_paper_of_many,
 )
-from crm_saas.kit.context import Actor, Context
-from crm_saas.kit.db import Database
+from crm_saas.kit.context import Actor, Context, renewed
 from crm_saas.kit.errors import TooLarge
-from crm_saas.kit.events import record
 from crm_saas.kit.files import Files
-from crm_saas.kit.jobs import Job, PeriodicJob, enqueue_for_tenants
+from crm_saas.kit.jobs import Job, PeriodicJob
 
 ATTEMPTS_MAX = 3
 SECONDS_MAX = 3500  # a stream's connection is lent for an hour
 FILE_BYTES_MAX = 10 * 1024**3
 NOTE_SECONDS = 1.0
-EXPIRE_AT_ONCE = 100
-# Without an end after so long: its job is gone, as after the restore of an archive.
-LOST_AFTER = "1 day"
-FORGOTTEN_AFTER = "30 days"
 
 
 class Ended(Exception):
-    """The export was cancelled while it ran."""
+    """The export was cancelled while it ran, or begun again by another worker."""
 
 
 async def make_export(context: Context, export_id: UUID) -> None:
@@ -82,12 +65,13 @@ class _Run:
     def __init__(self, context: Context, export: Export) -> None:
         self._context = context
         self._export_id = export.id
+        self._attempt = export.attempts
         self._format = export.format
         self._wanted = filter_of(export)
         self._rows = 0
         self._noted_at = time.monotonic()
         self.files = Files.from_settings(context.settings)
-        self.name = name_of(context, export)
+        self.name = name_of(context.tenant.id, export.id, export.attempts)
 
     async def make(self) -> None:
         await self._estimate()
@@ -105,10 +89,11 @@ class _Run:
             await self.files.delete(self.name)
 
     async def end(self, status: str, *, file_bytes: int | None = None, failure: str = "") -> bool:
-        """Whether it still ran: it may have been cancelled at this moment."""
-        async with self._transaction() as context:
+        """Whether it still ran: it may have been cancelled at this moment, or begun again by
+        another worker."""
+        async with renewed(self._context) as context:
             export = await _locked(context, self._export_id)
-            if export is None or export.status != "running":
+            if export is None or (export.status, export.attempts) != ("running", self._attempt):
                 return False
             await end_export(
                 context, export, status, file_bytes=file_bytes, failure=failure or None
@@ -116,7 +101,8 @@ class _Run:
             return True
 
     async def _estimate(self) -> None:
-        async with self._transaction() as context:
+        async with renewed(self._context) as context:
+            await load_fields(context)
             await refuse_paper_of_many(context, self._wanted, self._format)  # type: ignore[arg-type]
             await context.session.execute(text(f"set local statement_timeout = '{SECONDS_MAX}s'"))
             estimated = await count_rows(context, self._wanted)
@@ -129,27 +115,19 @@ class _Run:
             return
         self._noted_at = time.monotonic()
         await self._save(rows_done=self._rows)
-        async with self._transaction() as context:
-            if await context.session.scalar(_status(context, self._export_id)) != "running":
+        async with renewed(self._context) as context:
+            found = await context.session.execute(_state(context, self._export_id))
+            if found.one_or_none() != ("running", self._attempt):
                 raise Ended
 
     async def _save(self, **values: int) -> None:
-        async with self._transaction() as context:
+        async with renewed(self._context) as context:
             tenant_id = context.tenant.id
             await context.session.execute(
                 update(Progress)
                 .where(Progress.tenant_org_id == tenant_id, Progress.id == self._export_id)
                 .values(**values)
             )
-
-    def _transaction(self) -> AbstractAsyncContextManager[Context]:
-        return _transaction(self._context)
-
-
-@asynccontextmanager
-async def _transaction(context: Context) -> AsyncIterator[Context]:
-    async with context.database.transaction(context.scope) as session:
-        yield replace(context, session=session)
 
 
 def _as_requested(context: Context, export: Export) -> Context:
@@ -176,83 +154,15 @@ async def _locked(context: Context, export_id: UUID) -> Export | None:
     return export
 
 
-def _status(context: Context, export_id: UUID) -> Select[str]:
-    return select(Export.status).where(
+def _state(context: Context, export_id: UUID) -> Select[str, int]:
+    return select(Export.status, Export.attempts).where(
         Export.tenant_org_id == context.tenant.id, Export.id == export_id
-    )
-
-
-async def expire_exports(context: Context) -> None:
-    """Files whose time is over go, and what never ended is called failed."""
-    files = Files.from_settings(context.settings)
-    overdue = await context.session.scalars(
-        select(Export)
-        .where(
-            Export.tenant_org_id == context.tenant.id,
-            _is_over(),
-        )
-        .order_by(Export.id)
-        .limit(EXPIRE_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    for export in list(overdue):
-        await files.delete(name_of(context, export))
-        if export.status == "ready":
-            await end_export(context, export, "expired")
-        else:
-            await end_export(context, export, "failed", failure="It did not end within a day.")
-
-    await _forget_ended(context)
-
-
-async def _forget_ended(context: Context) -> None:
-    """What was asked for long ago: the trail keeps it, and a list need not."""
-    ended = await context.session.scalars(
-        select(Export.id)
-        .where(Export.tenant_org_id == context.tenant.id, _is_forgotten())
-        .order_by(Export.id)
-        .limit(EXPIRE_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    if ids := list(ended):
-        await context.session.execute(
-            delete(Export).where(Export.tenant_org_id == context.tenant.id, Export.id.in_(ids))
-        )
-        await record(context, "exports.forgotten", subject=(EXPORTS, None), rows={EXPORTS: ids})
-
-
-async def expire_everywhere(platform: Database) -> None:
-    async with platform.transaction(None) as session:
-        found = await session.scalars(
-            select(Export.tenant_org_id)
-            .where(or_(_is_over(), _is_forgotten()))
-            .distinct()
-            .order_by(Export.tenant_org_id)
-        )
-        await enqueue_for_tenants(session, list(found), "exports.expire")
-    await Files.from_settings(platform.settings).forget_abandoned()
-
-
-def _is_over() -> ColumnElement[bool]:
-    """By the database's clock: a worker's own may run an hour ahead."""
-    return or_(
-        and_(Export.status == "ready", Export.expires_at <= func.now()),
-        and_(
-            Export.status.in_(UNFINISHED),
-            Export.created_at < func.now() - cast(LOST_AFTER, Interval),
-        ),
-    )
-
-
-def _is_forgotten() -> ColumnElement[bool]:
-    return Export.status.in_(("failed", "cancelled", "expired")) & (
-        Export.finished_at < func.now() - cast(FORGOTTEN_AFTER, Interval)
     )
 
 
 JOBS = (
     Job(name=JOB, function=make_export, retries=ATTEMPTS_MAX, timeout_seconds=SECONDS_MAX),
-    Job(name="exports.expire", function=expire_exports),
+    Job(name=EXPIRE, function=expire_exports, timeout_seconds=600, own_transactions=True),
 )
 PERIODIC_JOBS = (
     PeriodicJob(name="exports.expire_everywhere", cron="*/10 * * * *", function=expire_everywhere),

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from crm_saas.custom.models import CustomField
+from crm_saas.custom.values import read_text
 from crm_saas.imports.limits import CELL_LENGTH_MAX
 from crm_saas.imports.plans import DateOrder
 from crm_saas.imports.tables import NoValue
@@ -47,7 +49,7 @@ def read_value(field: str, text: str, dates: DateOrder) -> Any:
     if field in _NUMBERS:
         return text[1:] if _AS_TEXT.match(text) else text
     if field == "dateOfBirth":
-        return _date(text, dates)
+        return read_date(text, dates)
     if field == "preferences":
         try:
             return msgspec.json.decode(text)
@@ -56,7 +58,18 @@ def read_value(field: str, text: str, dates: DateOrder) -> Any:
     return text
 
 
-def _date(text: str, dates: DateOrder) -> str:
+def read_custom(field: CustomField, text: str, dates: DateOrder) -> Any:
+    """A value of a tenant's own field. Raises ValueError."""
+    if text in field.options:
+        return text
+    text = text.strip()
+    if field.kind == "date":
+        text = read_date(text, dates)
+    # Spreadsheets write TRUE and FALSE into their text files.
+    return read_text(field, text.lower() if field.kind == "boolean" else text)
+
+
+def read_date(text: str, dates: DateOrder) -> str:
     text = text.translate(_ARABIC_DIGITS)
     if found := _ISO_TIME.fullmatch(text):
         return found[1]

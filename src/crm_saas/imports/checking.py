@@ -1,21 +1,23 @@
 """A row of the file against the rules that the API has for the same fields."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from crm_saas.addresses.fields import new_columns as new_address
 from crm_saas.addresses.schemas import CreateAddress
+from crm_saas.custom.models import CustomField
+from crm_saas.custom.values import usable_field
 from crm_saas.customers.assignment import Assignable
 from crm_saas.customers.creation import check_profile
 from crm_saas.customers.fields import compose_names, read_fields
 from crm_saas.customers.folding import fold_text
 from crm_saas.customers.schemas import CustomerFields
-from crm_saas.imports.cells import read_cell, read_value
+from crm_saas.imports.cells import read_cell, read_custom, read_value
 from crm_saas.imports.plans import KeptPlan
 from crm_saas.imports.tables import Row
-from crm_saas.imports.targets import ADDRESS, NUMBER, PROFILE, REVENUE
+from crm_saas.imports.targets import ADDRESS, CUSTOM, NUMBER, PROFILE, REVENUE
 from crm_saas.kit.context import Tenant
 from crm_saas.kit.errors import FieldError, InvalidInput
 from crm_saas.kit.explain import explain_struct
@@ -57,9 +59,15 @@ class Checker:
     """Checks rows of one file for one plan."""
 
     def __init__(
-        self, tenant: Tenant, headers: Sequence[str], plan: KeptPlan, assignable: Assignable
+        self,
+        tenant: Tenant,
+        headers: Sequence[str],
+        plan: KeptPlan,
+        assignable: Assignable,
+        fields: Mapping[str, CustomField],
     ) -> None:
         self._tenant, self._plan, self._assignable = tenant, plan, assignable
+        self._fields = fields
         self._width = len(headers)
         places = {header: place for place, header in enumerate(headers)}
         self._places = [(places[header], field) for header, field in plan.mapping.items()]
@@ -77,11 +85,10 @@ class Checker:
             )
         sent, texts = self._read(row, problems)
         number, profile = sent.pop(NUMBER, None), sent.pop(PROFILE, "stub")
-        place = {
-            name.removeprefix(ADDRESS): sent.pop(name)
-            for name in [name for name in sent if name.startswith(ADDRESS)]
-        }
+        place, own = _taken(sent, ADDRESS), _taken(sent, CUSTOM)
         columns = self._customer(sent, texts, problems)
+        if own:
+            columns["custom_fields"] = own
         address = self._address(place, texts, problems) if place else None
         composed = {} if problems else self._compose(columns, profile)
         key = fold_text(number) if number else columns.get(_KEYS.get(self._plan.upsert_by, ""))
@@ -96,8 +103,8 @@ class Checker:
             texts[field] = cell
             try:
                 if text := read_cell(cell):
-                    sent[field] = read_value(field, text, self._plan.dates)
-                elif clears and field in _OPTIONAL:
+                    sent[field] = self._value(field, text)
+                elif clears and self._may_be_empty(field):
                     sent[field] = None
             except ValueError as error:
                 problems.append(self._problem(field, cell, str(error)))
@@ -105,6 +112,21 @@ class Checker:
         if revenue:
             sent["annualRevenue"] = revenue
         return sent, texts
+
+    def _value(self, field: str, text: str) -> Any:
+        """Raises ValueError."""
+        if not field.startswith(CUSTOM):
+            return read_value(field, text, self._plan.dates)
+        own = usable_field(self._fields, field.removeprefix(CUSTOM))
+        return read_custom(own, text, self._plan.dates)
+
+    def _may_be_empty(self, field: str) -> bool:
+        """Raises ValueError where the tenant wants a value."""
+        if not field.startswith(CUSTOM):
+            return field in _OPTIONAL
+        if usable_field(self._fields, field.removeprefix(CUSTOM)).required:
+            raise ValueError("is required")
+        return True
 
     def _customer(
         self, sent: dict[str, Any], texts: dict[str, str], problems: list[Problem]
@@ -140,12 +162,26 @@ class Checker:
         # A file proves no phone: who was full elsewhere begins as a stub here.
         profile = "guest" if profile == "guest" else "stub"
         whole = compose_names({name: v for name, v in columns.items() if v is not None})
+        own = {k: v for k, v in columns.get("custom_fields", {}).items() if v is not None}
+        errors = self._missing(own) if own else []
         try:
             check_profile(profile, whole)
         except InvalidInput as error:
-            return {"refused": self._explained(error.fields, "", {})}
+            errors += error.fields
+        if errors:
+            return {"refused": self._explained(errors, "", {})}
         composed = {name: v for name, v in whole.items() if columns.get(name) is None}
+        if own:
+            composed["custom_fields"] = own
         return composed | {"profile_status": profile}
+
+    def _missing(self, own: Mapping[str, Any]) -> list[FieldError]:
+        """As the API has it: who comes with values of these fields comes with all required ones."""
+        return [
+            FieldError(f"{CUSTOM}{key}", "is required", "required")
+            for key, field in self._fields.items()
+            if field.required and not field.archived_at and key not in own
+        ]
 
     def _explained(
         self, errors: Iterable[FieldError], prefix: str, texts: dict[str, str]
@@ -175,6 +211,12 @@ _PARTS = {
 }
 
 
+def _taken(sent: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """What begins so, without it, and out of `sent`."""
+    names = [name for name in sent if name.startswith(prefix)]
+    return {name.removeprefix(prefix): sent.pop(name) for name in names}
+
+
 def written_columns(plan: KeptPlan) -> set[str]:
     """The columns of a customer that rows of this plan may set."""
     names = dict(
@@ -186,4 +228,6 @@ def written_columns(plan: KeptPlan) -> set[str]:
         columns.add("email_key")
     if REVENUE.keys() & set(plan.mapping.values()):
         columns |= {"annual_revenue_minor", "annual_revenue_currency"}
+    if any(field.startswith(CUSTOM) for field in plan.mapping.values()):
+        columns.add("custom_fields")
     return columns

@@ -1,21 +1,26 @@
 """Which column becomes which field: guessed, corrected by the caller, checked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from crm_saas.addresses.countries import COUNTRIES
+from crm_saas.custom.models import CustomField
+from crm_saas.custom.values import usable_field
 from crm_saas.imports.plans import UpsertBy
 from crm_saas.imports.targets import (
     ADDRESS,
     CONSENT_PREFIX,
     CONSENT_REASON,
+    CUSTOM,
     FIELDS,
     NUMBER,
     REVENUE,
     TWICE,
     UNKNOWN,
+    custom_names,
     field_named,
+    key_of,
     reason_to_leave_out,
 )
 from crm_saas.kit.errors import FieldError
@@ -37,17 +42,21 @@ class Guess(msgspec.Struct, frozen=True, rename="camel"):
     upsert_by: UpsertBy = "phone"
 
 
-def guess(headers: Sequence[str], sample: Sequence[Sequence[str]]) -> Guess:
+def guess(
+    headers: Sequence[str], sample: Sequence[Sequence[str]], fields: Iterable[CustomField] = ()
+) -> Guess:
+    """`fields` are the tenant's own."""
+    own = custom_names(fields)
     best: dict[str, tuple[int, str]] = {}
     left_out: dict[str, str] = {}
     for place, header in enumerate(headers):
-        if reason := reason_to_leave_out(header):
-            left_out[header] = reason
+        named = own.get(header) or field_named(header) or own.get(key_of(header))
+        if named is None:
+            left_out[header] = reason_to_leave_out(header) or UNKNOWN
             continue
-        named = field_named(header)
         values = [row[place] for row in sample if place < len(row) and row[place]]
-        if named is None or not _fits(named[0], values):
-            left_out[header] = UNKNOWN if named is None else _UNFIT
+        if not _fits(named[0], values):
+            left_out[header] = _UNFIT
             continue
         field, rank = named
         if field in best and best[field][0] <= rank:
@@ -78,7 +87,10 @@ def _key(fields: set[str]) -> UpsertBy:
 
 
 def check_mapping(
-    headers: Sequence[str], mapping: Mapping[str, str | None], upsert_by: UpsertBy
+    headers: Sequence[str],
+    mapping: Mapping[str, str | None],
+    upsert_by: UpsertBy,
+    fields: Mapping[str, CustomField],
 ) -> dict[str, str]:
     """The columns that are mapped. Raises InvalidInput with one entry a column."""
     errors: list[FieldError] = []
@@ -87,7 +99,7 @@ def check_mapping(
         place = f"mapping.{header}"[:200]
         if header not in headers:
             errors.append(FieldError(place, "is no column of the file", "unknown"))
-        elif field is not None and (problem := _problem(field, taken)):
+        elif field is not None and (problem := _problem(field, taken, fields)):
             errors.append(FieldError(place, problem, "invalid"))
         elif field is not None:
             taken[field] = header
@@ -112,10 +124,15 @@ def check_mapping(
     return {header: field for field, header in taken.items()}
 
 
-def _problem(field: str, taken: Mapping[str, str]) -> str | None:
+def _problem(field: str, taken: Mapping[str, str], fields: Mapping[str, CustomField]) -> str | None:
     if field.startswith(CONSENT_PREFIX):
         return CONSENT_REASON
-    if field not in FIELDS:
+    if field.startswith(CUSTOM):
+        try:
+            usable_field(fields, field.removeprefix(CUSTOM))
+        except ValueError as error:
+            return f"{field[:100]} {error}"
+    elif field not in FIELDS:
         return f"{field[:100]} is no field; see the API's document for those that can be imported"
     if field in taken:
         return f"{field} has the column {taken[field]} already"

@@ -37,11 +37,12 @@ _NAMES = {"phone": "phone", "email": "e-mail", "external": "external id"}
 _KINDS = {"phone": "phone", "email": "email", "externalId": "external"}
 _ALWAYS = (
     "id", "customer_number", "profile_status", "status", "version", "name", "name2", "first_name",
-    "last_name", "company_name", "display_name", "phone", "email_key", "external_id",
+    "last_name", "company_name", "display_name", "phone", "email_key", "external_id", "created_at",
 )  # fmt: skip
 _WAITING = text("""
     select r.id, r.row_number, r.key, r.phone, r.email_key, r.external_id,
         r.composed -> 'refused' as refused,
+        r.composed -> 'custom_fields' as custom_fields,
         r.address is not null as has_address
     from org_import_rows r
     where r.tenant_org_id = :tenant
@@ -265,6 +266,9 @@ class _Deciding:
             problems = [Problem(e.message, field=e.field, code=e.code) for e in error.fields]
             return Decision(row, "refused", problems=problems)
         columns |= renamed(seen, columns)
+        if own := columns.get("custom_fields"):
+            whole = customer.custom_fields | own
+            columns["custom_fields"] = {k: v for k, v in whole.items() if v is not None}
         before, after = changed(plain(vars(customer)) or {}, columns)
         decision = Decision(row, "update" if after else "unchanged", customer, before, after)
         decision.address = sent.address

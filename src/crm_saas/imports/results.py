@@ -1,6 +1,6 @@
 """Handing out the result of an import."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from uuid import UUID
 
 from crm_saas.imports.errors import ImportBusy, ImportExpired
@@ -10,10 +10,15 @@ from crm_saas.imports.stored import result_name
 from crm_saas.kit.context import Context
 from crm_saas.kit.events import record
 from crm_saas.kit.files import Files
+from crm_saas.kit.streams import begun
 
 
-async def open_result(context: Context, import_id: UUID) -> AsyncIterator[bytes]:
+async def open_result(
+    context: Context, import_id: UUID, *, let_go: Callable[[], Awaitable[None]]
+) -> AsyncIterator[bytes]:
     """The file, chunk by chunk; the first is read here, so that what fails fails before the answer.
+
+    Recorded before the store is asked, whose time is not the transaction's.
 
     Raises ImportNotFound, ImportExpired, ImportBusy, FileMissing.
     """
@@ -23,12 +28,6 @@ async def open_result(context: Context, import_id: UUID) -> AsyncIterator[bytes]
     if not row.has_result:
         raise ImportBusy(f"The import is `{row.status}`: a run that has ended has a result.")
     await record(context, "import.downloaded", subject=(TABLE, row.id))
-    chunks = Files.from_settings(context.settings).read(result_name(context.tenant.id, row.id))
-    first = await anext(chunks)
-    return _after(first, chunks)
-
-
-async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for chunk in rest:
-        yield chunk
+    await let_go()
+    name = result_name(context.tenant.id, row.id)
+    return await begun(Files.from_settings(context.settings).read(name))

@@ -12,6 +12,8 @@ from uuid import UUID
 from sqlalchemy import Row, select, text
 
 from crm_saas.addresses.importing import changed_addresses, remove_added
+from crm_saas.custom.bulk import Values, clear_values, lay_out_many
+from crm_saas.custom.models import VALUES
 from crm_saas.customers.identifiers import Claim, Holder, claims_of, lock_claims
 from crm_saas.customers.insertion import IDENTIFIERS, TABLE
 from crm_saas.customers.models import Customer, Identifier
@@ -40,6 +42,7 @@ _ERASE = text("""
     set status = 'erased', display_name = 'Removed',
         name = null, name2 = null, first_name = null, last_name = null, honorific = null,
         date_of_birth = null, avatar_url = null, locale = null, notes = null, preferences = '{}',
+        custom_fields = '{}',
         company_name = null, company_size = null, industry = null,
         annual_revenue_minor = null, annual_revenue_currency = null,
         phone = null, email = null, email_key = null, external_id = null, expires_at = null,
@@ -94,7 +97,7 @@ def _is_taken(row: Row[Any], holders: dict[Claim, Holder]) -> bool:
 
 async def _customers(context: Context, rows: Sequence[Row[Any]]) -> dict[UUID, dict[str, Any]]:
     """Locked, as they are now; without those outside the starter's scope."""
-    columns = {"id", "version"} | {name for row in rows for name in row.former or ()}
+    columns = {"id", "version", "created_at"} | {name for row in rows for name in row.former or ()}
     found = await context.session.execute(
         select(*(getattr(Customer, name) for name in sorted(columns)))
         .where(
@@ -129,10 +132,13 @@ async def _touched(
 
 
 async def _pointed_at(context: Context, ids: Sequence[UUID]) -> set[UUID]:
-    """By any table that a merge would take along: what a later slice adds is among them."""
+    """By any table that a merge would take along: what a later slice adds is among them.
+
+    Values of custom fields change with their customer's version alone.
+    """
     pointed: set[UUID] = set()
     for reference in moves.following():
-        if reference.table.name in {IDENTIFIERS, ADDRESSES} or not ids:
+        if reference.table.name in {IDENTIFIERS, ADDRESSES, VALUES} or not ids:
             continue
         found = await context.session.scalars(
             select(reference.column).where(
@@ -164,13 +170,14 @@ async def _erase(context: Context, import_id: UUID, rows: Sequence[Row[Any]]) ->
     values = {"tenant": context.tenant.id, "ids": ids}
     addresses = await remove_added(context, [row.address_id for row in rows if row.address_id])
     claims = (await context.session.execute(_DROP, values)).scalars().all()
+    typed = await clear_values(context, ids)
     await context.session.execute(_ERASE, values)
     await record(
         context,
         "customers.import_reverted",
         subject=(IMPORTS, import_id),
         after={"customers": len(ids)},
-        rows={TABLE: ids, IDENTIFIERS: claims, ADDRESSES: addresses},
+        rows={TABLE: ids, IDENTIFIERS: claims, ADDRESSES: addresses, VALUES: typed},
     )
 
 
@@ -201,20 +208,8 @@ async def _restore(
         await context.session.execute(
             update_customers(columns), {"tenant": context.tenant.id, "rows": as_rows(restored)}
         )
-    await record_each(
-        context,
-        [
-            Change(
-                "customer.changed",
-                (TABLE, row.customer_id),
-                row.customer_id,
-                plain({name: customers[row.customer_id][name] for name in row.former}) or {},
-                row.former,
-                {IDENTIFIERS: moved.of_customer.get(row.customer_id, [])},
-            )
-            for row in changes
-        ],
-    )
+    typed = await lay_out_many(context, _values(changes, customers))
+    await _record(context, changes, customers, moved.of_customer, typed)
     addresses = await remove_added(context, [row.address_id for row in rows if row.address_id])
     if addresses:
         await record(
@@ -224,6 +219,40 @@ async def _restore(
             after={"addresses": len(addresses)},
             rows={ADDRESSES: addresses},
         )
+
+
+def _values(rows: Sequence[Row[Any]], customers: dict[UUID, dict[str, Any]]) -> list[Values]:
+    pairs = [(row, customers[row.customer_id]) for row in rows if "custom_fields" in row.former]
+    return [
+        Values(now["id"], now["created_at"], now["custom_fields"], row.former["custom_fields"])
+        for row, now in pairs
+    ]
+
+
+async def _record(
+    context: Context,
+    rows: Sequence[Row[Any]],
+    customers: dict[UUID, dict[str, Any]],
+    claims: dict[UUID, list[UUID]],
+    values: dict[UUID, list[UUID]],
+) -> None:
+    await record_each(
+        context,
+        [
+            Change(
+                "customer.changed",
+                (TABLE, row.customer_id),
+                row.customer_id,
+                plain({name: customers[row.customer_id][name] for name in row.former}) or {},
+                row.former,
+                {
+                    IDENTIFIERS: claims.get(row.customer_id, []),
+                    VALUES: values.get(row.customer_id, []),
+                },
+            )
+            for row in rows
+        ],
+    )
 
 
 def _settled(row: Row[Any], reason: str | None) -> dict[str, Any]:

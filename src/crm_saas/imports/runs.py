@@ -72,7 +72,7 @@ class Run:
         """A transaction that has the import's row to itself. Raises Cancelled."""
         tenant_id = self.base.tenant.id
         async with self.base.database.transaction(scope_of(tenant_id, self.base.actor)) as session:
-            context = replace(self.base, session=session)
+            context = replace(self.base, session=session, values={})
             row = await access_import(context, self.import_id, lock=True)
             if row.status not in BUSY or row.cancelling:
                 raise Cancelled

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from crm_saas.custom.queries import load_fields
 from crm_saas.imports.errors import ImportBusy, ImportExpired
 from crm_saas.imports.mapping import Guess, check_mapping
 from crm_saas.imports.models import TABLE, Import
@@ -30,7 +31,7 @@ async def start(context: Context, import_id: UUID, sent: Plan, *, is_dry: bool) 
     may_begin = {"uploaded", "checked", "cancelled", "failed"}
     if row.status not in may_begin:
         raise ImportBusy(f"The import is `{row.status}`. {_ADVICE.get(row.status, '')}".strip())
-    plan = _decide(row, sent)
+    plan = await _decide(context, row, sent)
     if {"assignedTo", "teamId"} & set(plan.mapping.values()):
         context.actor.require("customers:assign")
     if row.status == "cancelled" and row.counts.get("created", 0) + row.counts.get("updated", 0):
@@ -58,11 +59,12 @@ def starter(context: Context) -> dict[str, Any]:
     return plain(msgspec.structs.asdict(starter_of(context))) or {}
 
 
-def _decide(row: Import, sent: Plan) -> KeptPlan:
+async def _decide(context: Context, row: Import, sent: Plan) -> KeptPlan:
     """What was sent, and the guesses for what was not."""
     guessed = msgspec.convert(row.guessed, Guess)
     upsert_by = sent.upsert_by or guessed.upsert_by
-    mapping = check_mapping(row.headers, sent.mapping or guessed.mapping, upsert_by)
+    fields = await load_fields(context)
+    mapping = check_mapping(row.headers, sent.mapping or guessed.mapping, upsert_by, fields)
     return KeptPlan(mapping, upsert_by, sent.mode, sent.empty_cells, sent.dates)
 
 

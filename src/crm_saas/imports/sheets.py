@@ -26,7 +26,7 @@ from crm_saas.imports.limits import (
 )
 from crm_saas.imports.shared_strings import SharedStrings
 from crm_saas.imports.tables import NoValue, Row
-from crm_saas.imports.xml_parts import Element, elements, events
+from crm_saas.imports.xml_parts import Element, elements, events, read_escapes
 
 _DATE_FORMATS = frozenset({*range(14, 18), 22, *range(27, 37), *range(50, 59)})
 _DATE_LETTERS = re.compile(r"[ymd]", re.IGNORECASE)
@@ -170,14 +170,14 @@ class _Sheet:
             text = text[: CELL_LENGTH_MAX + 1]  # long enough to be refused
         match cell.get("t", "n"):
             case "s":
-                return self._strings[_number(text)] if text else ""
+                return read_escapes(self._strings[_number(text)]) if text else ""
             case "b":
                 return "true" if text == "1" else "false"
             case "e":
                 return NoValue(text)
             case "n" if text:
                 return self._numeric(text, _number(cell.get("s")))
-        return text
+        return read_escapes(text)
 
     def _numeric(self, text: str, style: int) -> str:
         try:

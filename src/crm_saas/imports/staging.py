@@ -40,12 +40,16 @@ _FORGET_AT_ONCE = 5_000
 _TWINS = """
     update org_import_rows r
     set outcome = 'refused',
-        problems = jsonb_build_array(jsonb_build_object(
-            'code', 'duplicate',
-            'message', format('row %s has the same {what}; the first row counts', twin.first_row)
-        ))
+        problems = twin.problems
     from (
-        select numbered.id, numbered.row_number, numbered.first_row
+        select
+            numbered.id,
+            jsonb_build_array(jsonb_build_object(
+                'code', 'duplicate',
+                'message', format(
+                    'row %s has the same {what}; the first row counts', numbered.first_row
+                )
+            )) as problems
         from (
             select
                 o.id,

@@ -49,6 +49,7 @@ _OTHERWISE = {
     "assigned_to": "cast(:member as uuid)",
     "team_id": "cast(:team as uuid)",
     "preferences": "cast('{}' as jsonb)",
+    "custom_fields": "cast('{}' as jsonb)",
     "customer_type": "'individual'",
 }
 _COMPOSED = ("name", "display_name", "profile_status")

@@ -4,13 +4,16 @@ The names are what people write over such columns in English and Arabic, the col
 export, and those of the customer exports of Shopify and Square.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from crm_saas.addresses.schemas import CreateAddress
+from crm_saas.custom.models import CustomField
 from crm_saas.customers.folding import fold_text
 from crm_saas.customers.schemas import CustomerFields
 
 ADDRESS = "address."
+CUSTOM = "custom."
 NUMBER = "customerNumber"
 PROFILE = "profileStatus"
 REVENUE = {"annualRevenueAmount": "amount", "annualRevenueCurrency": "currency"}
@@ -20,7 +23,9 @@ def _encoded(struct: type[CustomerFields] | type[CreateAddress]) -> list[str]:
     return list(struct.__struct_encode_fields__)
 
 
-CUSTOMER_FIELDS = tuple(name for name in _encoded(CustomerFields) if name != "annualRevenue")
+# In a file these have a column for each of their parts.
+_IN_PARTS = frozenset({"annualRevenue", "customFields"})
+CUSTOMER_FIELDS = tuple(name for name in _encoded(CustomerFields) if name not in _IN_PARTS)
 ADDRESS_FIELDS = tuple(
     f"{ADDRESS}{name}" for name in _encoded(CreateAddress) if name != "isDefault"
 )
@@ -129,3 +134,17 @@ def field_named(header: str) -> tuple[str, int] | None:
 
 def reason_to_leave_out(header: str) -> str | None:
     return _REASONS.get(key_of(header))
+
+
+def custom_names(fields: Iterable[CustomField]) -> dict[str, tuple[str, int]]:
+    """The same for the tenant's own fields: by `custom.<key>`, by key, and by both labels."""
+    takers = [field for field in fields if not field.archived_at]
+    names: dict[str, tuple[str, int]] = {}
+    for field in takers:
+        # As an export writes it: keys may differ in capitals alone.
+        names[f"{CUSTOM}{field.key}"] = f"{CUSTOM}{field.key}", 0
+    for rank, part in enumerate(("key", "label", "label2"), start=1):
+        for field in takers:
+            if name := getattr(field, part):
+                names.setdefault(key_of(name), (f"{CUSTOM}{field.key}", rank))
+    return names

@@ -2,12 +2,16 @@
 
 import asyncio
 import zipfile
+from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import BinaryIO, NamedTuple
 from uuid import UUID
 
 import msgspec
 
+from crm_saas.custom.models import CustomField
+from crm_saas.custom.queries import list_fields
 from crm_saas.imports.encodings import LOOK_BYTES, Delimiter, Dialect, Encoding, detect
 from crm_saas.imports.errors import UnreadableFile
 from crm_saas.imports.mapping import Guess, guess
@@ -43,7 +47,9 @@ async def keep_upload(
     delimiter: Delimiter | None,
 ) -> "Kept":
     """Into the file store, with no transaction open. Raises UnreadableFile, and keeps nothing."""
-    seen = await asyncio.to_thread(look_at, upload.file, encoding, delimiter)
+    async with context.database.transaction(context.scope) as session:
+        fields = await list_fields(replace(context, session=session))
+    seen = await asyncio.to_thread(look_at, upload.file, encoding, delimiter, fields)
     import_id = new_id()
     name = upload_name(context.tenant.id, import_id)
     files = Files.from_settings(context.settings)
@@ -59,7 +65,12 @@ class Kept(NamedTuple):
     seen: Seen
 
 
-def look_at(file: BinaryIO, encoding: Encoding | None, delimiter: Delimiter | None) -> Seen:
+def look_at(
+    file: BinaryIO,
+    encoding: Encoding | None,
+    delimiter: Delimiter | None,
+    fields: Sequence[CustomField] = (),
+) -> Seen:
     """Raises UnreadableFile."""
     beginning = file.read(LOOK_BYTES)
     file.seek(0)
@@ -75,7 +86,7 @@ def look_at(file: BinaryIO, encoding: Encoding | None, delimiter: Delimiter | No
     file.seek(0)
     with closing(read_table(file, dialect)) as rows:
         head = read_head(rows)
-    return Seen(dialect, head, guess(head.headers, head.sample))
+    return Seen(dialect, head, guess(head.headers, head.sample, fields))
 
 
 def _shown(filename: str) -> str:

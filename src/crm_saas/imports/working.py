@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
+from crm_saas.custom.queries import load_fields
 from crm_saas.customers.assignment import find_assignable
 from crm_saas.imports import matching, reporting, reverting, staging, writing
 from crm_saas.imports.checking import Checker
@@ -71,8 +72,9 @@ async def _read(run: Run, until: float) -> str | None:
         return "reading"
     async with run.chunk() as (context, row, plan):
         assignable = await find_assignable(context)
+        fields = await load_fields(context)
     rows = await RowsOfFile.fetch(run.base.settings, row)
-    checker = Checker(run.base.tenant, rows.headers, plan, assignable)
+    checker = Checker(run.base.tenant, rows.headers, plan, assignable, fields)
 
     async def step(locked: Locked) -> bool:
         context, row, _ = locked

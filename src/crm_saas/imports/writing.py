@@ -5,6 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from crm_saas.addresses.importing import NewAddress, insert_addresses
+from crm_saas.custom.bulk import Values, lay_out_many
+from crm_saas.custom.models import VALUES
 from crm_saas.customers import comparing
 from crm_saas.customers.assignment import default_assignment
 from crm_saas.customers.fields import DEFAULT_STAGES
@@ -46,8 +48,15 @@ async def write_chunk(
     numbers = await _create(context, plan, creating)
     claims = await add_claims(context, creating)
     await insert_addresses(context, addresses)
-    await _record(context, import_id, creating, claims, addresses)
-    await _record_changes(context, changing, moved)
+    values = await lay_out_many(context, [_values(d) for d in decisions if _has_values(d)])
+    made: dict[str, Sequence[UUID]] = {
+        TABLE: [d.row.id for d in creating],
+        IDENTIFIERS: claims,
+        ADDRESSES: [address.id for address in addresses],
+        VALUES: [row_id for d in creating for row_id in values.get(d.row.id, [])],
+    }
+    await _record(context, import_id, made)
+    await _record_changes(context, changing, moved, values)
     await comparing.note(context, [d.customer_id for d in (*creating, *changing)])
     added = {address.customer_id: address.id for address in addresses}
     await settle(context, [_settled(d, numbers, versions, added) for d in decisions])
@@ -109,28 +118,33 @@ async def _first_addresses(context: Context, creating: Sequence[Decision]) -> li
     return [NewAddress(new_id(), row.id, True, row.address) for row in rows]
 
 
-async def _record(
-    context: Context,
-    import_id: UUID,
-    creating: Sequence[Decision],
-    claims: Sequence[UUID],
-    addresses: Sequence[NewAddress],
-) -> None:
+def _has_values(decision: Decision) -> bool:
+    if decision.outcome == "create":
+        return bool(decision.row.custom_fields)
+    return "custom_fields" in decision.after
+
+
+def _values(decision: Decision) -> Values:
+    if decision.customer is None:
+        return Values(decision.row.id, None, {}, decision.row.custom_fields)
+    before, after = decision.before["custom_fields"], decision.after["custom_fields"]
+    return Values(decision.customer_id, decision.customer.created_at, before, after)
+
+
+async def _record(context: Context, import_id: UUID, made: dict[str, Sequence[UUID]]) -> None:
     """One record, with the manifest of what was made."""
     await record(
         context,
         "customers.imported",
         subject=(IMPORTS, import_id),
-        after={"customers": len(creating), "addresses": len(addresses)},
-        rows={
-            TABLE: [d.row.id for d in creating],
-            IDENTIFIERS: claims,
-            ADDRESSES: [address.id for address in addresses],
-        },
+        after={"customers": len(made[TABLE]), "addresses": len(made[ADDRESSES])},
+        rows=made,
     )
 
 
-async def _record_changes(context: Context, changing: Sequence[Decision], moved: Moved) -> None:
+async def _record_changes(
+    context: Context, changing: Sequence[Decision], moved: Moved, values: dict[UUID, list[UUID]]
+) -> None:
     """One record each, so that it is in the customer's history and can be erased with it."""
     await record_each(
         context,
@@ -141,7 +155,10 @@ async def _record_changes(context: Context, changing: Sequence[Decision], moved:
                 d.customer_id,
                 d.before,
                 d.after,
-                {IDENTIFIERS: moved.of_customer.get(d.customer_id, [])},
+                {
+                    IDENTIFIERS: moved.of_customer.get(d.customer_id, []),
+                    VALUES: values.get(d.customer_id, []),
+                },
             )
             for d in changing
             if d.after

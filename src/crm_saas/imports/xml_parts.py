@@ -1,5 +1,6 @@
 """The XML parts of a spreadsheet, in pieces: expat, without document types or entities."""
 
+import re
 import zipfile
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -13,6 +14,8 @@ _PIECE_BYTES = 64 * 1024
 _SILENCE_BYTES_MAX = 1024 * 1024
 _TEXTS = frozenset({"v", "t"})
 _WATCHED = frozenset({"c", "row", "f", "v", "t", "si"})
+
+_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 
 
 class Element(NamedTuple):
@@ -99,3 +102,13 @@ class _Reader:
 
     def _refuse(self, *_: object) -> None:
         raise UnreadableFile("The spreadsheet declares XML entities, which none needs.")
+
+
+def read_escapes(text: str) -> str:
+    """`_x000D_` is a carriage return: what XML cannot hold is written so (ECMA-376, ST_Xstring).
+
+    What is too long stays so: it may have been cut, and has to be refused.
+    """
+    if "_x" not in text or len(text) > CELL_LENGTH_MAX:
+        return text
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)

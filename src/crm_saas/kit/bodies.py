@@ -6,11 +6,11 @@ import math
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
 import msgspec
-from litestar.types import Receive, Scope
+from litestar.types import HTTPReceiveMessage, HTTPRequestEvent, Receive, Scope
 
 from crm_saas.kit.errors import (
     InvalidInput,
@@ -117,15 +117,29 @@ async def _read(receive: Receive, bytes_max: int, hold: Callable[[int], None]) -
             return b"".join(chunks)
 
 
-def check_body(body: bytes, headers: Headers, scope: Scope) -> None:
-    """Refuses NUL, wrong encodings and deep nesting before a decoder or the database meets them."""
+def replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives the body which was read already, once, and then what follows it.
+
+    What follows is the client's disconnect, which a stream waits for.
+    """
+    messages: list[HTTPRequestEvent] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def once() -> HTTPReceiveMessage:
+        return messages.pop() if messages else cast(HTTPReceiveMessage, await receive())
+
+    return once
+
+
+def check_body(body: bytes, headers: Headers, scope: Scope) -> Any:
+    """Refuses NUL, wrong encodings and deep nesting before a decoder or the database meets them.
+
+    What the route takes as `data`; None where that is for its own decoder to say.
+    """
     query = scope["query_string"]
     if (query and b"\x00" in unquote_to_bytes(query)) or "\x00" in scope["path"]:
         raise InvalidInput("The NUL character (%00) cannot be part of a path or a query.")
-    if not body:
-        return
-    if scope["route_handler"].opt.get("form"):
-        return
+    if not body or scope["route_handler"].opt.get("form"):
+        return None
     data = scope["route_handler"].parsed_fn_signature.parameters.get("data")
     if data is None and body != b"{}":
         raise InvalidInput("This request takes no body; send it without one.")
@@ -141,20 +155,19 @@ def check_body(body: bytes, headers: Headers, scope: Scope) -> None:
     value = _refuse_repeated(body)
     if _MAY_BE_UNFIT.search(body) and (unfit := _find_unfit(value, "")):
         raise InvalidInput.of(*unfit)
-    if data is not None:
-        _check_types(body, data.annotation)
+    return None if data is None else _check_types(body, data.annotation)
 
 
-def _check_types(body: bytes, kind: Any) -> None:
+def _check_types(body: bytes, kind: Any) -> Any:
     """As the document has them: the framework would take 0 for false and "null" for null."""
     if body.strip() == b"null":
         raise InvalidInput("The body must be a JSON object, not null.")
     try:
-        msgspec.json.decode(body, type=kind)
+        return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
         raise invalid_input(explain_bytes(body, kind)) from error
     except msgspec.DecodeError:
-        return  # refused as malformed by the route's own decoder
+        return None  # refused as malformed by the route's own decoder
 
 
 def _is_deep(body: bytes) -> bool:

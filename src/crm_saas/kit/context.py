@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -112,6 +112,13 @@ class Context:
         """
         async with self.database.transaction(self.scope, pool) as session:
             yield session
+
+
+@asynccontextmanager
+async def renewed(context: Context) -> AsyncIterator[Context]:
+    """The context in another transaction, for work that is longer than one may be."""
+    async with context.database.transaction(context.scope) as session:
+        yield replace(context, session=session)
 
 
 def scope_of(tenant_id: UUID, actor: Actor) -> Scope:

@@ -36,7 +36,7 @@ from crm_saas.kit.errors import (
 )
 from crm_saas.kit.explain import explain_body
 from crm_saas.kit.telemetry.failures import database_reason
-from crm_saas.kit.wire import FORGOTTEN, OUTDATED
+from crm_saas.kit.wire import FORGOTTEN, OUTDATED, PREPARED_BEFORE
 from crm_saas.kit.wording import plain
 
 log = logging.getLogger("crm_saas.requests")
@@ -45,7 +45,7 @@ PROBLEM_MEDIA_TYPE = "application/problem+json"
 PROBLEM_BASE = "https://crm-saas.dev/problems/"
 
 # SQLSTATEs after which the same request, sent again, may well succeed.
-RETRYABLE = frozenset({"40001", "40P01", FORGOTTEN, OUTDATED})
+RETRYABLE = frozenset({"40001", "40P01", FORGOTTEN, OUTDATED, PREPARED_BEFORE})
 _BUSY = frozenset({"55P03", "57014", "25P03"})
 # Connections; what an administrator ended; disk, memory and connections used up; the disk's errors.
 _GONE = ("08", "57P", "53", "58")

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, TypeVar, get_args, get_origin
 from urllib.parse import parse_qsl
 
@@ -64,9 +65,10 @@ def check_query(scope: Scope) -> None:
         raise invalid_input(errors)
 
 
-def dotted(kind: type[msgspec.Struct]) -> list[str]:
+@cache
+def dotted(kind: type[msgspec.Struct]) -> tuple[str, ...]:
     """The fields whose entries are parameters of their own: `custom.size` is one of `custom`."""
-    return [f.encode_name for f in msgspec.structs.fields(kind) if _may_be_dict(f.type)]
+    return tuple(f.encode_name for f in msgspec.structs.fields(kind) if _may_be_dict(f.type))
 
 
 def _may_be_dict(kind: Any) -> bool:

@@ -35,6 +35,8 @@ WIRE = "crm_saas.wire"
 FORGOTTEN = "26000"
 # A migration changed the result's columns since: only another connection prepares it anew.
 OUTDATED = "0A000"
+# Prepared on this connection, and who asked for it was gone before the answer came.
+PREPARED_BEFORE = "42P05"
 
 
 def _text(value: str) -> bytes:
@@ -55,8 +57,9 @@ _DUMPS: dict[type, Callable[[Any], bytes | None]] = {
 class Statement:
     """SQL with `%(name)s` for values, whose types the server infers; prepared where it is sent."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, prepares: bool = True) -> None:
         self.text = text
+        self.prepares = prepares
         self.names = tuple(dict.fromkeys(_PLACEHOLDER.findall(text)))
         numbers = {name: f"${number}" for number, name in enumerate(self.names, 1)}
         numbered = _PLACEHOLDER.sub(lambda found: numbers[found[1]], text)
@@ -74,7 +77,8 @@ class Call(NamedTuple):
 
 BEGIN = Statement("begin").with_values()
 COMMIT = Statement("commit").with_values()
-ROLLBACK = Statement("rollback").with_values()
+# Never prepared: in a transaction that has failed nothing can be.
+ROLLBACK = Statement("rollback", prepares=False).with_values()
 
 
 class Answer:
@@ -110,15 +114,20 @@ class Wire:
         self._is_outdated = False
 
     @property
+    def is_lent(self) -> bool:
+        """Given back, the connection is somebody else's: nothing of it may be read or sent."""
+        return self.lent.is_valid
+
+    @property
     def in_transaction(self) -> bool:
-        return self.driver.pgconn.transaction_status != TransactionStatus.IDLE
+        return self.is_lent and (self.driver.pgconn.transaction_status != TransactionStatus.IDLE)
 
     async def roll_back(self) -> None:
         """Ends a transaction that nobody has committed; what broke has ended by itself.
 
         Not by psycopg, which forgets with each rollback all that it has prepared.
         """
-        if self.lent.is_valid and self.in_transaction:
+        if self.in_transaction:
             with suppress(DBAPIError):
                 await self.send(ROLLBACK)
 
@@ -133,7 +142,7 @@ class Wire:
 
     async def give_back(self) -> None:
         """To the pool, once; nothing is sent any more."""
-        if not self.lent.is_valid:
+        if not self.is_lent:
             return
         if self._is_outdated:
             await greenlet_spawn(self.lent.invalidate)
@@ -151,9 +160,11 @@ class Wire:
 
         Whether a statement failed is its answer's to say, where its rows are taken.
         """
+        if not self.is_lent:
+            raise RuntimeError("the connection was given back")
         began_idle = not self.in_transaction
         results = await self._exchange(calls)
-        for _ in calls:
+        for _ in range(2 * len(calls)):
             if not (self._forgets(calls, results) and began_idle):
                 break
             if self.in_transaction:  # begun on the way, and empty
@@ -168,17 +179,23 @@ class Wire:
         return answers
 
     def _forgets(self, calls: Sequence[Call], results: Sequence[PGresult]) -> bool:
-        """Whether a statement failed for not being prepared any more, or for being so too long."""
+        """Whether a statement failed for not being prepared any more, or for being so already."""
         for call, result in zip(calls, results, strict=True):
             state = _state_of(result)
             if state == FORGOTTEN:
-                self._prepared.discard(call.statement.name)
+                self._prepared.clear()  # psycopg's rollback forgets them all
+                return True
+            if state == PREPARED_BEFORE:
+                self._prepared.add(call.statement.name)
                 return True
             self._is_outdated = self._is_outdated or state == OUTDATED
         return False
 
     def failure(self, call: Call, error: psycopg.Error) -> DBAPIError:
         broken = self.driver.closed or self.driver.broken
+        if broken and self.is_lent:
+            # As SQLAlchemy does: what ended one connection has most likely ended all others.
+            self.lent._pool._invalidate(self.lent, error, _checkin=False)  # noqa: SLF001
         return as_database_error(call.statement.text, error, broken=broken)
 
     async def _exchange(self, calls: Sequence[Call]) -> list[PGresult]:
@@ -198,8 +215,9 @@ class Wire:
         sends = []
         for statement, values in calls:
             dumped = [self._dumped(values[name]) for name in statement.names]
-            is_new = self._prepares and statement.name not in self._prepared
-            sends.append(_Send(statement, dumped, self._prepares, is_new))
+            prepares = self._prepares and statement.prepares
+            is_new = prepares and statement.name not in self._prepared
+            sends.append(_Send(statement, dumped, prepares, is_new))
         return sends
 
     def _dumped(self, value: Any) -> Buffer | None:

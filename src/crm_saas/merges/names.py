@@ -1,5 +1,6 @@
 """How common the words of a tenant's names are, counted now and then."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, text
@@ -34,6 +35,21 @@ having count(*) > 1
 order by count(*) desc, w.word
 limit :most
 """)
+_COUNT_SPELLED = text("""
+select w.word, count(*)
+from org_customers_mst c
+cross join lateral (
+    select distinct word
+    from unnest(string_to_array(concat_ws(' ', c.name_norm, c.name2_norm), ' ')) as word
+) as w
+where c.tenant_org_id = :tenant and c.status in ('active', 'inactive', 'blocked')
+group by w.word
+having count(*) > 1
+order by count(*) desc, w.word
+limit :most
+""")
+# Words as they are spelled are kept beside those of consonants, under a sign that is in no name.
+_SPELLED = "="
 _NUMBERS_GIVEN = text("""
 select n.last_value
 from org_number_counters n
@@ -46,32 +62,35 @@ async def counted_names(context: Context) -> NameCounts:
     row = await context.session.scalar(
         select(CountedNames).where(CountedNames.tenant_org_id == context.tenant.id)
     )
-    given = await context.session.scalar(_NUMBERS_GIVEN, {"tenant": context.tenant.id}) or 0
+    given = await numbers_given(context)
     if (
         row is None
-        or given < _SMALL
+        or max(given, row.customers) < _SMALL
         or given > row.numbers_given * _GROWTH
         or row.counted_at < datetime.now(UTC) - _KEPT
     ):
         return await count_names(context)
-    return NameCounts(row.customers, row.words, row.unlisted)
+    return _read(row.customers, row.words)
 
 
 async def count_names(context: Context) -> NameCounts:
     """Reads every customer's name: seconds for a million."""
     tenant = {"tenant": context.tenant.id}
-    given = await context.session.scalar(_NUMBERS_GIVEN, tenant) or 0
+    given = await numbers_given(context)
     customers = await context.session.scalar(_COUNT, tenant) or 0
-    found = await context.session.execute(_COUNT_WORDS, tenant | {"most": WORDS_MAX})
-    words = {word: int(count) for word, count in found}
-    unlisted = min(words.values()) if len(words) == WORDS_MAX else 1
+    asked = tenant | {"most": WORDS_MAX}
+    heard = await context.session.execute(_COUNT_WORDS, asked)
+    words = {word: int(count) for word, count in heard}
+    spelled = await context.session.execute(_COUNT_SPELLED, asked)
+    words |= {_SPELLED + word: int(count) for word, count in spelled}
+    counts = _read(customers, words)
     fresh = insert(CountedNames).values(
         tenant_org_id=context.tenant.id,
         id=new_id(),
         customers=customers,
         numbers_given=given,
         words=words,
-        unlisted=unlisted,
+        unlisted=counts.unlisted,
         counted_at=datetime.now(UTC),
     )
     columns = ("customers", "numbers_given", "words", "unlisted", "counted_at")
@@ -80,4 +99,19 @@ async def count_names(context: Context) -> NameCounts:
             constraint="org_name_counts_tenant_uq", set_={c: fresh.excluded[c] for c in columns}
         )
     )
-    return NameCounts(customers, words, unlisted)
+    return counts
+
+
+async def numbers_given(context: Context) -> int:
+    """How many customers the tenant has had: as good as their number, and read in no time."""
+    return await context.session.scalar(_NUMBERS_GIVEN, {"tenant": context.tenant.id}) or 0
+
+
+def _read(customers: int, words: Mapping[str, int]) -> NameCounts:
+    spelled = {word[1:]: n for word, n in words.items() if word.startswith(_SPELLED)}
+    heard = {word: n for word, n in words.items() if not word.startswith(_SPELLED)}
+    return NameCounts(customers, heard, _unlisted(heard), spelled, _unlisted(spelled))
+
+
+def _unlisted(words: Mapping[str, int]) -> int:
+    return min(words.values()) if len(words) == WORDS_MAX else 1

@@ -2,7 +2,7 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import Response, get, post
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from crm_saas.customers.errors import CustomerNotFound
 from crm_saas.customers.similarity import Kind
@@ -131,14 +131,21 @@ async def list_duplicates(
     evidence: Annotated[Kind | None, QueryParameter()] = None,
     limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = None,
+    total: FromQuery[bool] = False,
 ) -> SuggestionList:
-    """Open suggestions, the likeliest first. `evidence`: the strongest that speaks for each."""
-    page = await suggestions.list_suggestions(
-        context, min_score=min_score, evidence=evidence, limit=limit, cursor=cursor
-    )
+    """Open suggestions, the likeliest first. `evidence`: the strongest that speaks for each.
+
+    One sees those of whose customers one sees both. Where that is few of many, a page may have
+    fewer than `limit`, or none, and a `nextCursor` all the same: go on until it is null.
+    """
+    asked = suggestions.Asked(min_score, evidence)
+    page = await suggestions.list_suggestions(context, asked, limit=limit, cursor=cursor)
+    count = await suggestions.count_suggestions(context, asked) if total else None
     return SuggestionList(
         items=[views.view_suggestion(context, row) for row in page.rows],
         next_cursor=page.next_cursor,
+        total=count and count.total,
+        total_is_capped=count and count.is_capped,
     )
 
 

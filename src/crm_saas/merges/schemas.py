@@ -160,8 +160,13 @@ class SuggestionView(Struct):
 
 
 class SuggestionList(Struct):
+    """`total` only where `total=true` asked for it; `totalIsCapped` means that there may be
+    more."""
+
     items: list[SuggestionView]
     next_cursor: str | None = None
+    total: int | None = None
+    total_is_capped: bool | None = None
 
 
 class DismissSuggestions(Struct):

@@ -44,42 +44,56 @@ class Likely(msgspec.Struct):
 
 
 class Scorer:
-    """One batch at a time."""
+    """One batch at a time: send, receive, and only then the next. The child is started for the
+    first: most steps of a small tenant's sweep have nothing to score."""
 
-    def __init__(self, child: asyncio.subprocess.Process) -> None:
-        self._child = child
+    def __init__(self, counts: NameCounts) -> None:
+        self._counts = counts
+        self._child: asyncio.subprocess.Process | None = None
 
-    async def score(self, batch: Batch) -> list[Likely]:
-        """Those that reach SCORE_MIN."""
-        await self.send(batch)
-        if self._child.stdout is None:
+    async def send(self, batch: Batch) -> None:
+        if self._child is None:
+            self._child = await _start()
+            await _write(self._child, self._counts)
+        await _write(self._child, batch)
+
+    async def receive(self) -> list[Likely]:
+        """Those of the batch that reach SCORE_MIN."""
+        if self._child is None or self._child.stdout is None:
             raise ConnectionError("the scoring process has no output")
         length = int.from_bytes(await self._child.stdout.readexactly(_LENGTH_BYTES), "big")
         answer = await self._child.stdout.readexactly(length)
         return msgspec.msgpack.decode(answer, type=list[Likely])
 
-    async def send(self, message: object) -> None:
-        if self._child.stdin is None:
-            raise ConnectionError("the scoring process has no input")
-        self._child.stdin.write(_framed(message))
-        await self._child.stdin.drain()
+    async def close(self) -> None:
+        if self._child is not None:
+            with suppress(ProcessLookupError):
+                self._child.kill()
+            await self._child.wait()
 
 
 @asynccontextmanager
 async def scoring(counts: NameCounts) -> AsyncIterator[Scorer]:
-    """The child has nothing of the parent's environment but where Python finds its modules."""
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", __name__, stdin=PIPE, stdout=PIPE, env=kept
-    )
+    scorer = Scorer(counts)
     try:
-        scorer = Scorer(child)
-        await scorer.send(counts)
         yield scorer
     finally:
-        with suppress(ProcessLookupError):
-            child.kill()
-        await child.wait()
+        await scorer.close()
+
+
+async def _start() -> asyncio.subprocess.Process:
+    """The child has nothing of the parent's environment but where Python finds its modules."""
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", __name__, stdin=PIPE, stdout=PIPE, env=kept
+    )
+
+
+async def _write(child: asyncio.subprocess.Process, message: object) -> None:
+    if child.stdin is None:
+        raise ConnectionError("the scoring process has no input")
+    child.stdin.write(_framed(message))
+    await child.stdin.drain()
 
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:

@@ -8,7 +8,7 @@ worker, what was found stays, and the step that it died in is done again to the 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import func, select, text, update
@@ -91,8 +91,8 @@ async def _compare_slice(
     pairing = Pairing(kind, counts)
     async with _step(context, sweep, counts) as step:
         found: dict[Pair, Suggestion] = {}
-        async for pairs in _pairs(context, pairing, part, slices):
-            found |= await _score(step, pairs)
+        async for likely in _scored(step, _pairs(context, pairing, part, slices)):
+            found |= likely
             if len(found) >= WRITTEN_AT_ONCE:
                 await _keep(step, found)
                 found = {}
@@ -133,17 +133,44 @@ async def _pairs(
             if len(gathered) >= PAIRS_AT_ONCE:
                 yield sorted(gathered)
                 gathered = set()
-    yield sorted(gathered)
+    if gathered:
+        yield sorted(gathered)
 
 
-async def _score(step: Step, pairs: list[Pair]) -> dict[Pair, Suggestion]:
-    """Those that are likely enough."""
+async def _scored(
+    step: Step, batches: AsyncIterator[list[Pair]]
+) -> AsyncIterator[dict[Pair, Suggestion]]:
+    """The likely ones of each batch. While one is scored, the next one is gathered."""
+    sent: Read | None = None
+    async for pairs in batches:
+        read = await _read(step, pairs)
+        if sent is not None:
+            yield await _likely(step, sent)
+        await step.scorer.send(read.batch)
+        sent = read
+    if sent is not None:
+        yield await _likely(step, sent)
+
+
+class Read(NamedTuple):
+    """Pairs of customers that are there, and what is compared of them."""
+
+    pairs: list[Pair]
+    batch: Batch
+
+
+async def _read(step: Step, pairs: list[Pair]) -> Read:
     step.compared += len(pairs)
     profiles = await profiles_of(step.context, {customer for pair in pairs for customer in pair})
     places = {customer: place for place, customer in enumerate(profiles)}
     pairs = [(a, b) for a, b in pairs if a in places and b in places]
-    batch = Batch(list(profiles.values()), [(places[a], places[b]) for a, b in pairs])
-    return {pairs[likely.place]: likely.suggestion for likely in await step.scorer.score(batch)}
+    numbered = [(places[a], places[b]) for a, b in pairs]
+    return Read(pairs, Batch(list(profiles.values()), numbered))
+
+
+async def _likely(step: Step, sent: Read) -> dict[Pair, Suggestion]:
+    found = await step.scorer.receive()
+    return {sent.pairs[likely.place]: likely.suggestion for likely in found}
 
 
 async def _keep(step: Step, found: dict[Pair, Suggestion]) -> None:
@@ -195,8 +222,12 @@ async def _drop_unlikely(step: Step, last: UUID | None) -> UUID | None:
     rows = (
         await step.context.session.execute(query.order_by(Duplicate.id).limit(PAIRS_AT_ONCE))
     ).all()
+    if not rows:
+        return None
     pairs = {(row.customer_a, row.customer_b): row.id for row in rows}
-    likely = await _score(step, list(pairs))
+    read = await _read(step, list(pairs))
+    await step.scorer.send(read.batch)
+    likely = await _likely(step, read)
     unlikely = [row_id for pair, row_id in pairs.items() if pair not in likely]
     async with step.context.aside() as session:
         context = replace(step.context, session=session)
@@ -204,7 +235,8 @@ async def _drop_unlikely(step: Step, last: UUID | None) -> UUID | None:
         dropped = await drop_suggestions(context, unlikely)
         await _record(context, step.sweep, "duplicates.dropped", dropped)
     step.dropped += len(dropped)
-    return rows[-1].id if rows else None
+    reached: UUID = rows[-1].id
+    return reached
 
 
 async def _record(context: Context, sweep: Sweep, kind: str, rows: list[UUID]) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from crm_saas.customers.comparing import noted_since
+from crm_saas.customers.comparing import noted_before, noted_since
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import NotFound
 from crm_saas.kit.events import record
@@ -22,6 +22,8 @@ PRIORITY = -8
 # What was noted shortly before a sweep began may have been changed after it was read.
 CERTAIN_AFTER = timedelta(minutes=1)
 _UNWANTED = timedelta(days=1)
+# A till never rests as an import does when it is done.
+_WAITED_MAX = timedelta(minutes=15)
 
 
 async def start_sweep(context: Context) -> Sweep:
@@ -63,7 +65,8 @@ async def find_running(context: Context) -> Sweep | None:
 
 
 async def replaces(context: Context) -> bool:
-    """Whether a sweep compares the many that wait; starts one when no more of them come.
+    """Whether a sweep compares the many that wait; starts one when no more of them come, or when
+    some have waited long.
 
     Not within a day of one that was cancelled: whoever did that did not want it.
     """
@@ -82,7 +85,8 @@ async def replaces(context: Context) -> bool:
     if unwanted is not None:
         return False
     # What comes in now would be left out, and wait for the next one.
-    if not await noted_since(context, now - CERTAIN_AFTER):
+    is_over = not await noted_since(context, now - CERTAIN_AFTER)
+    if is_over or await noted_before(context, now - _WAITED_MAX):
         await start_sweep(context)
     return True
 

@@ -1,5 +1,7 @@
 """Find-or-create: the till's one call."""
 
+from msgspec import UNSET, structs
+
 from crm_saas.customers.creation import create_customer_last, read_new_customer
 from crm_saas.customers.fields import read_fields
 from crm_saas.customers.identifiers import Claim, claims_of
@@ -24,7 +26,8 @@ async def find_or_create(ahead: ReadAhead, sent: FindOrCreate) -> Found:
     if isinstance(ahead, ReadInTransaction):
         return await find_or_create_within(ahead.context, sent)
     context, rows = await ahead.read(LOOK_UP, **clues(_claims_of_anywhere(sent)))
-    _claims_of_tenant(context.tenant, sent)
+    # What is read the same way everywhere was found right before: the others may be wrong.
+    read_fields(context.tenant, structs.replace(sent, phone=UNSET, email=UNSET))
     if not rows:
         return await find_or_create_within(context, sent)
     return _found(context, read_matches(rows))

@@ -18,7 +18,13 @@ _UNKNOWN_FATE = (
 async def commit(
     session: AsyncSession, wire: Wire, scope: Scope, ending: Ending | None = None
 ) -> Late:
-    """A connection that breaks while it commits leaves open whether it did."""
+    """A connection that breaks while it commits leaves open whether it did.
+
+    Once: a route that let its transaction go has none any more, and its connection may be
+    another request's by now.
+    """
+    if not wire.is_lent:
+        return {}
     try:
         if session.in_transaction():
             await session.flush()

@@ -16,8 +16,6 @@ from litestar.enums import ScopeType
 from litestar.routes import HTTPRoute
 from litestar.types import (
     ASGIApp,
-    HTTPReceiveMessage,
-    HTTPRequestEvent,
     HTTPScope,
     Receive,
     Scope,
@@ -30,11 +28,12 @@ from structlog.contextvars import bind_contextvars
 
 from crm_saas.kit.admission import Admission
 from crm_saas.kit.ahead import ReadInTransaction
-from crm_saas.kit.bodies import BodiesInHand, check_body, read_headers
+from crm_saas.kit.bodies import BodiesInHand, check_body, read_headers, replay
 from crm_saas.kit.context import Context
 from crm_saas.kit.db import Database
 from crm_saas.kit.ending import Ending, LostRace
 from crm_saas.kit.errors import MethodNotAllowed
+from crm_saas.kit.lane import call, lane_of
 from crm_saas.kit.problems import RETRYABLE
 from crm_saas.kit.queries import check_query
 from crm_saas.kit.wire import BEGIN
@@ -117,7 +116,7 @@ class RequestTransaction:
         else:
             reading = self._bodies.read(receive, headers, settings.body_bytes_max)
         async with reading as body:
-            check_body(body, headers, scope)
+            state["data"] = check_body(body, headers, scope)
             check_query(scope)
             state["body"] = body
             await self._serve(scope, receive, send, caller, next_app)
@@ -128,12 +127,12 @@ class RequestTransaction:
         state = scope["state"]
         body: bytes = state["body"]
         if scope["route_handler"].opt.get("unlimited"):
-            await next_app(scope, _replay(body, receive), send)
+            await next_app(scope, replay(body, receive), send)
             return
         async with self._admission.connection(self._parties.of(scope, caller)) as release:
             state["release"] = release
             if caller is None:
-                await next_app(scope, _replay(body, receive), send)
+                await next_app(scope, replay(body, receive), send)
             else:
                 await self._attempts(scope, receive, send, caller, next_app)
 
@@ -177,11 +176,7 @@ class RequestTransaction:
         assert caller.token.tenant_id is not None
         reading = CredentialAhead(self._database, caller.token.tenant_id, credential, admit)
         scope["state"]["ahead"] = reading
-        replay = _replay(scope["state"]["body"], receive)
-        try:
-            await next_app(scope, replay, answer.receive)
-        finally:
-            ScopeState.from_scope(scope).response_started = False
+        await _run(scope, replay(scope["state"]["body"], receive), answer, next_app)
         if not reading.decided:
             return False
         await answer.release()
@@ -191,7 +186,7 @@ class RequestTransaction:
         self, scope: Scope, receive: Receive, caller: Caller, answer: Answer, next_app: ASGIApp
     ) -> None:
         body: bytes = scope["state"]["body"]
-        replay = _replay(body, answer.after_body(receive))
+        receive = replay(body, answer.after_body(receive))
         async with (
             await self._database.borrow() as wire,
             self._database.session_on(wire) as session,
@@ -206,10 +201,7 @@ class RequestTransaction:
             scope["state"]["ahead"] = ReadInTransaction(context)
             async with context.closing, repeatable(scope, context, answer, body) as replayed:
                 if not replayed:
-                    try:
-                        await next_app(scope, replay, answer.receive)
-                    finally:  # Litestar has seen it start, and nobody else
-                        ScopeState.from_scope(scope).response_started = answer.streaming
+                    await _run(scope, receive, answer, next_app)
                     answer.refuse_too_large()
             if answer.status < 400 and not answer.streaming:
                 answer.fill_in(await answer.commit())
@@ -251,8 +243,24 @@ class RequestTransaction:
 
 def _may_read_ahead(scope: Scope, caller: Caller) -> bool:
     """A session does not name its tenant, and a stored answer is found in a transaction."""
-    takes = scope["route_handler"].parsed_fn_signature.parameters
-    return "ahead" in takes and caller.token.tenant_id is not None and key_of(scope) is None
+    handler = scope["route_handler"]
+    if "ahead" not in handler.parsed_fn_signature.parameters or caller.token.tenant_id is None:
+        return False
+    if (asked := scope["query_string"]) and any(
+        name.encode() in asked for name in handler.opt.get("in_transaction_with", ())
+    ):
+        return False  # it would only find that out by itself
+    return key_of(scope) is None
+
+
+async def _run(scope: Scope, receive: Receive, answer: Answer, next_app: ASGIApp) -> None:
+    if (lane := lane_of(scope)) is not None:
+        answer.fill(*await call(lane, scope))
+        return
+    try:
+        await next_app(scope, receive, answer.receive)
+    finally:  # Litestar has seen it start, and nobody else
+        ScopeState.from_scope(scope).response_started = answer.streaming
 
 
 def _begin_answer(scope: Scope, send: Send) -> Answer:
@@ -280,16 +288,3 @@ def _may_run_again(error: Exception | None) -> bool:
     if isinstance(error, LostRace):
         return True
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in RETRYABLE
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives the body which was read already, once, and then what follows it.
-
-    What follows is the client's disconnect, which a stream waits for.
-    """
-    messages: list[HTTPRequestEvent] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replay() -> HTTPReceiveMessage:
-        return messages.pop() if messages else cast(HTTPReceiveMessage, await receive())
-
-    return replay
