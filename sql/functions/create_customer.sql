@@ -60,8 +60,8 @@ begin
         lifecycle, customer_type, name, name2, first_name, last_name, display_name, honorific,
         date_of_birth, avatar_url, locale, notes, preferences, custom_fields, company_name,
         company_size, industry, annual_revenue_minor, annual_revenue_currency, phone,
-        phone_verified_at, phone_verified_by, phone_verified_how, email, email_key, external_id, assigned_to, team_id,
-        person_id, expires_at
+        phone_verified_at, phone_verified_by, phone_verified_how, email, email_key, external_id,
+        assigned_to, team_id, person_id, expires_at
     )
     values (
         tenant, c.id, taken.number, taken.sequence, c.profile_status, c.status, c.journey_stage,
@@ -69,8 +69,8 @@ begin
         c.honorific, c.date_of_birth, c.avatar_url, c.locale, c.notes, c.preferences,
         c.custom_fields, c.company_name, c.company_size, c.industry, c.annual_revenue_minor,
         c.annual_revenue_currency, c.phone, c.phone_verified_at, c.phone_verified_by,
-        c.phone_verified_how, c.email, c.email_key, c.external_id, c.assigned_to,
-        c.team_id, c.person_id, c.expires_at
+        c.phone_verified_how, c.email, c.email_key, c.external_id, c.assigned_to, c.team_id,
+        c.person_id, c.expires_at
     );
     for claim in select * from jsonb_populate_recordset(null::org_customer_identifiers, claims)
     loop

@@ -108,7 +108,7 @@ def test_who_may_not_do_it_one_by_one_may_not_do_it_in_bulk(tenant: TestTenant) 
     made = create_stub(tenant.client("manager"))["id"]
     whom = {"customerIds": [made]}
     for role, verb, changes, status in (
-        ("pos", "edit", {"locale": "ar"}, 201),
+        ("pos", "edit", {"locale": "ar"}, 403),
         ("pos", "edit", {"teamId": None}, 403),
         ("pos", "deactivate", None, 403),
         ("pos", "assign", {"teamId": None}, 403),
@@ -203,19 +203,36 @@ def test_the_same_request_again_has_its_effect_once(api: httpx.Client) -> None:
     assert len(api.get("/customers/bulk").json()["items"]) == 1
 
 
-def test_one_record_names_every_row_of_a_piece(tenant: TestTenant) -> None:
+def test_each_customer_has_it_in_its_own_history(tenant: TestTenant) -> None:
+    """As if it had been changed by hand, with what it was before; so an erasure finds it, too."""
     api = tenant.client("manager")
+    field = {"key": "tier", "label": "Tier", "kind": "text", "filterable": True}
+    api.post("/custom-fields", json=field)
     ids = [create_stub(api)["id"] for _ in range(3)]
+    bulk(api, "edit", customerIds=ids[:1], changes={"customFields": {"tier": "silver"}})
+    changes = {"journeyStage": "lead", "customFields": {"tier": "gold"}}
+    bulk(api, "edit", customerIds=ids, changes=changes)
     done = bulk(api, "deactivate", customerIds=ids)
+
+    history = [history_of(api, customer_id) for customer_id in ids]
+    moved = ("customer.stage_moved", {"journeyStage": "prospect", "customFields": {}}, changes)
+    off = ("customer.deactivated", {"status": "active"}, {"status": "inactive"})
+    assert history[1][:2] == history[2][:2] == [off, moved]
+    first, second = {"customFields": {"tier": "silver"}}, {"customFields": {}}
+    assert history[0][1] == (moved[0], moved[1] | first, changes)
+    assert history[0][2] == ("customer.changed", second, first)
+
     query = (
         "select subject_id, before, after, rows from org_events"
         " where tenant_org_id = %s and kind = 'customers.bulk_deactivated'"
     )
-    [(subject, before, after, named)] = rows(tenant.server.settings, query, tenant.id)
-    assert subject == UUID(done["id"])
-    assert named == {"org_customers_mst": sorted(ids)}
-    assert before == {"customers": {i: {"status": "active"} for i in ids}}
-    assert (after["status"], after["count"]) == ("inactive", 3)
+    [record] = rows(tenant.server.settings, query, tenant.id)
+    assert record == (UUID(done["id"]), None, {"fields": ["status"], "count": 3}, {})
+
+
+def history_of(api: httpx.Client, customer_id: str) -> list[tuple[str, Any, Any]]:
+    events = api.get(f"/customers/{customer_id}/history").json()["items"]
+    return [(event["kind"], event["before"], event["after"]) for event in events]
 
 
 @pytest.fixture
@@ -331,3 +348,99 @@ def test_it_can_be_stopped(shop: TestTenant, run_jobs: Callable[[], None]) -> No
     again = api.post(f"{path}/stop")
     assert (again.status_code, again.json()["type"].rpartition("/")[2]) == (409, "bulk-over")
     assert api.get(f"/customers/bulk/{uuid4()}").status_code == 404
+
+
+def test_a_till_stops_no_work(shop: TestTenant) -> None:
+    api, till = shop.client("manager"), shop.client("pos")
+    ids = [create_stub(api)["id"] for _ in range(4)]
+    started = bulk(api, "deactivate", customerIds=ids)
+    for answer in (
+        till.get("/customers/bulk"),
+        till.get(f"/customers/bulk/{started['id']}"),
+        till.post(f"/customers/bulk/{started['id']}/stop"),
+    ):
+        assert answer.status_code == 403
+    assert api.get(f"/customers/bulk/{started['id']}").json()["status"] == "waiting"
+
+
+def test_what_is_left_of_a_first_piece_is_done_by_a_job(
+    shop: TestTenant, run_jobs: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "AT_ONCE_MAX", 10)
+    api = shop.client("manager")
+    ids = [create_stub(api)["id"] for _ in range(5)]
+    started = bulk(api, "deactivate", customerIds=ids)
+    assert (started["status"], started["changed"]) == ("running", 3)
+    run_jobs()
+    done = api.get(f"/customers/bulk/{started['id']}").json()
+    assert (done["status"], done["changed"]) == ("done", 5)
+
+
+def test_a_tenant_has_so_much_of_it(shop: TestTenant, run_jobs: Callable[[], None]) -> None:
+    api = shop.client("manager")
+    ids = [create_stub(api)["id"] for _ in range(4)]
+    for _ in range(service.UNFINISHED_MAX):
+        bulk(api, "edit", customerIds=ids, changes={"locale": "ar"})
+    body = {"verb": "deactivate", "customerIds": ids}
+    answer = api.post("/customers/bulk", json=body)
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (409, "too-much-bulk")
+    run_jobs()
+    assert {read(api, i)["status"] for i in ids} == {"active"}
+    assert api.post("/customers/bulk", json=body).status_code == 201
+
+
+def test_how_many_are_meant_is_null_where_nobody_counted(
+    shop: TestTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def too_slow(*_: Any) -> Any:
+        return service.listing.Count(None, is_capped=False)
+
+    monkeypatch.setattr(service, "_count", too_slow)
+    api = shop.client("manager")
+    started = bulk(api, "deactivate", filter={})
+    assert started["matched"] is None
+    assert api.get(f"/customers/bulk/{started['id']}").json()["matched"] is None
+
+
+@pytest.mark.parametrize("is_checked", [True, False], ids=["checked", "refused by the database"])
+def test_what_cannot_be_done_any_longer_ends(
+    shop: TestTenant,
+    run_jobs: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    is_checked: bool,
+) -> None:
+    """A team may go, and a scope become narrower, between two pieces."""
+    owner, api = shop.client("owner"), shop.client("manager")
+    ruwi, seeb = (owner.post("/teams", json={"name": n}).json()["id"] for n in ("Ruwi", "Seeb"))
+    ids = [create_stub(api)["id"] for _ in range(4)]
+    bulk(owner, "edit", customerIds=ids[:3], changes={"teamId": seeb})
+    to_a_team = bulk(owner, "assign", customerIds=ids, changes={"teamId": ruwi})
+    out_of_reach = bulk(api, "assign", customerIds=ids[:1] + ids, changes={"teamId": None})
+    _as_owner(shop, _without_a_trace("org_teams", f"delete from org_teams where id = '{ruwi}'"))
+    narrow = f"update org_api_keys set staff_scope = 'team', team_id = '{seeb}' where role = %r"
+    _as_owner(shop, _without_a_trace("org_api_keys", narrow % "manager"))
+    if not is_checked:
+
+        async def unchecked(*_: Any) -> None:
+            return None
+
+        monkeypatch.setattr(service, "check_assignment", unchecked)
+
+    run_jobs()
+
+    for started in (to_a_team, out_of_reach):
+        ended = owner.get(f"/customers/bulk/{started['id']}").json()
+        assert (ended["status"], ended["changed"]) == ("stopped", 0)
+        assert ended["finishedAt"] is not None
+        assert ("The database refuses it" in ended["reason"]) is not is_checked
+
+
+def _without_a_trace(table: str, statement: str) -> str:
+    """As no verb of ours does it."""
+    return f"""
+        alter table {table} no force row level security;
+        alter table {table} disable trigger user;
+        {statement};
+        alter table {table} enable trigger user;
+        alter table {table} force row level security
+    """

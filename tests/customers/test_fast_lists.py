@@ -19,7 +19,7 @@ from crm_saas.custom.queries import list_fields, load_fields
 from crm_saas.customers import listing
 from crm_saas.customers.errors import ListTooSlow
 from crm_saas.customers.fast import FAST, PINPOINTS, SORTS, Pair, is_fast
-from crm_saas.customers.filters import SHOWN, CustomerQuery
+from crm_saas.customers.filters import API_NAMES, CustomerQuery
 from crm_saas.kit.context import Actor, Context
 from crm_saas.kit.settings import Settings
 from factories import plans
@@ -262,4 +262,4 @@ def _shown(pair: Pair) -> str:
     if pair.filter == "custom":
         return "`custom.<key>` of a filterable field, the whole value"
     words = "" if pair.words is None else f"={', '.join(pair.words)}"
-    return f"`{SHOWN[pair.filter]}{words}`"
+    return f"`{API_NAMES[pair.filter]}{words}`"

@@ -35,6 +35,10 @@ def test_a_list_is_asked_for_by_a_view(api: httpx.Client) -> None:
     assert listed(api, view, sort="createdAt") == [first, second]
     assert listed(api, view, journeyStage="prospect") == [other]
     assert listed(api, view, search="A") == [second]
+    both = {"view": view["id"], "search": "A"}
+    without = api.get("/customers", params={"search": "A", "sort": "name"})
+    assert without.status_code == 422
+    assert api.get("/customers", params=both | {"sort": "name"}).status_code == 422
 
     changed = api.patch(f"/views/{view['id']}", json={"sort": "-name", "filter": {}}).json()
     assert (changed["filter"], changed["columns"]) == ({}, ["phone"])
@@ -50,7 +54,13 @@ def test_a_view_holds_custom_fields(api: httpx.Client) -> None:
     api.post("/custom-fields", json=field)
     made = create_stub(api, customFields={"tier": "gold"})["id"]
     create_stub(api)
-    assert listed(api, save(api, "Gold", filter={"custom": {"tier": "Gold"}})) == [made]
+    gold = save(api, "Gold", filter={"custom": {"tier": "Gold"}})
+    assert listed(api, gold) == [made]
+    api.post("/custom-fields", json=field | {"key": "city", "label": "City"})
+    both = create_stub(api, customFields={"tier": "gold", "city": "Sur"})["id"]
+    create_stub(api, customFields={"tier": "silver", "city": "Sur"})
+    assert listed(api, gold, **{"custom.city": "sur"}) == [both]
+    assert len(listed(api, gold, **{"custom.tier": "silver"})) == 1
 
 
 def test_one_is_ones_own_until_it_is_shared(tenant: TestTenant, other_tenant: TestTenant) -> None:

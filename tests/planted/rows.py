@@ -55,7 +55,7 @@ FAULTS = (
     ),
     Fault(
         "bulk work goes on when the key that asked for it is revoked",
-        "src/crm_saas/bulk/requester.py",
+        "src/crm_saas/access/standing.py",
         "            ApiKey.revoked_at.is_(None),\n",
         "",
         ("tests/bulk/test_bulk.py::test_a_revoked_key_stops_its_work",),

@@ -1,4 +1,4 @@
-"""Whether somebody who asked for something may still do it, when it is done without them."""
+"""Who somebody is now that asked for something, when it is done without them."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -8,32 +8,66 @@ from sqlalchemy import select
 
 from crm_saas.access.models import ApiKey, Member
 from crm_saas.access.roles import permissions_of
-from crm_saas.kit.context import Context
+from crm_saas.kit.context import Actor, Context
 
 
 async def still_may(
     context: Context, *, kind: str, actor_id: UUID, permissions: Collection[str]
 ) -> bool:
     """`kind` and `actor_id` are an actor's. Revoked, ended and disabled ones may nothing."""
-    held: frozenset[str] = frozenset()
-    if kind == "key":
-        key = await context.session.scalar(
-            select(ApiKey).where(ApiKey.tenant_org_id == context.tenant.id, ApiKey.id == actor_id)
-        )
-        if key is not None and key.revoked_at is None and not _is_over(key.expires_at):
-            held = permissions_of(key.role)
-            held &= held if key.scopes is None else frozenset(key.scopes)
-    elif kind == "staff":
-        role = await context.session.scalar(
-            select(Member.role).where(
-                Member.tenant_org_id == context.tenant.id,
-                Member.staff_id == actor_id,
-                Member.status == "active",
-            )
-        )
-        held = permissions_of(role) if role is not None else held
-    return held.issuperset(permissions)
+    actor = await find_actor(context, kind=kind, actor_id=actor_id)
+    return actor is not None and actor.permissions.issuperset(permissions)
 
 
-def _is_over(moment: datetime | None) -> bool:
-    return moment is not None and moment <= datetime.now(UTC)
+async def find_actor(context: Context, *, kind: str, actor_id: UUID | None) -> Actor | None:
+    """A key or a member of staff with the role, the scopes and the reach that they have now; none
+    for a revoked or ended key, and for who left."""
+    find = {"key": _key, "staff": _member}.get(kind)
+    return await find(context, actor_id) if find and actor_id else None
+
+
+async def _key(context: Context, key_id: UUID) -> Actor | None:
+    key = await context.session.scalar(
+        select(ApiKey).where(
+            ApiKey.tenant_org_id == context.tenant.id,
+            ApiKey.id == key_id,
+            ApiKey.revoked_at.is_(None),
+        )
+    )
+    if key is None or (key.expires_at is not None and key.expires_at <= datetime.now(UTC)):
+        return None
+    of_role = permissions_of(key.role)
+    permissions = of_role if key.scopes is None else of_role & frozenset(key.scopes)
+    return Actor(
+        kind="key",
+        id=key.id,
+        name=key.name,
+        role=key.role,
+        permissions=permissions,
+        left_out=of_role - permissions,
+        staff_scope=key.staff_scope,  # type: ignore[arg-type]
+        member_id=key.member_id,
+        team_ids=() if key.team_id is None else (key.team_id,),
+    )
+
+
+async def _member(context: Context, staff_id: UUID) -> Actor | None:
+    member = await context.session.scalar(
+        select(Member).where(
+            Member.tenant_org_id == context.tenant.id,
+            Member.staff_id == staff_id,
+            Member.status == "active",
+        )
+    )
+    if member is None:
+        return None
+    return Actor(
+        kind="staff",
+        id=member.staff_id,
+        name=member.name,
+        role=member.role,
+        permissions=permissions_of(member.role),
+        staff_scope=member.staff_scope,  # type: ignore[arg-type]
+        member_id=member.id,
+        team_ids=() if member.team_id is None else (member.team_id,),
+    )

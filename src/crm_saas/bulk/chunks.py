@@ -1,5 +1,6 @@
 """One piece of bulk work: whose turn it is, who is refused, and one change of all the others."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -17,11 +18,12 @@ from crm_saas.customers.filters import CustomerFilter, conditions
 from crm_saas.customers.insertion import TABLE as CUSTOMERS
 from crm_saas.customers.models import Customer
 from crm_saas.kit.context import Context
-from crm_saas.kit.events import record
+from crm_saas.kit.events import Change, record, record_each
+from crm_saas.kit.events import changed as differing
 from crm_saas.kit.ids import new_id
 
 CHUNK_ROWS = 500
-_KINDS = {
+_OF_PIECES = {
     "edit": "customers.bulk_edited",
     "assign": "customers.bulk_assigned",
     "deactivate": "customers.bulk_deactivated",
@@ -45,7 +47,7 @@ class Piece(msgspec.Struct):
 
 
 async def do_piece(context: Context, job: BulkJob, columns: Mapping[str, Any]) -> Piece:
-    """Changes the next customers in the order of their ids, with one record that names them all."""
+    """Changes the next customers in the order of their ids, with a record of each."""
     ids = await _next_ids(context, job)
     found = {row.id: row for row in await _locked(context, ids, columns)}
     refused = {
@@ -59,17 +61,15 @@ async def do_piece(context: Context, job: BulkJob, columns: Mapping[str, Any]) -
         if customer_id not in refused and _differs(row, columns)
     ]
     changed = [row.id for row in changing]
-    values: list[UUID] = []
-    if changed:
+    if changing:
         await _change(context, changed, columns)
         values = await _lay_out(context, changing, columns.get("custom_fields", {}))
+        await record_each(context, [_record_of(row, columns, values) for row in changing])
     await record(
         context,
-        _KINDS[job.verb],
+        _OF_PIECES[job.verb],
         subject=(TABLE, job.id),
-        before={"customers": {str(row.id): _kept(row, columns) for row in changing}},
-        after={**columns, "count": len(changed)},
-        rows={CUSTOMERS: changed, VALUES: values},
+        after={"fields": sorted(columns), "count": len(changed)},
     )
     return Piece(
         asked=len(ids),
@@ -122,17 +122,34 @@ def _refusal(verb: str, row: Row[Any] | None) -> str | None:
 
 
 def _differs(row: Row[Any], columns: Mapping[str, Any]) -> bool:
-    plain = {name: value for name, value in columns.items() if name != "custom_fields"}
-    if any(getattr(row, name) != value for name, value in plain.items()):
-        return True
-    patch = columns.get("custom_fields", {})
-    return any(row.custom_fields.get(key) != value for key, value in patch.items())
+    before, after = _difference(row, columns)
+    return before != after
 
 
-def _kept(row: Row[Any], columns: Mapping[str, Any]) -> dict[str, Any]:
-    """What it was before. Custom fields may hold what is to be erased with a person some day, and
-    this record is of many: of them it keeps only which were changed (`after`)."""
-    return {name: getattr(row, name) for name in columns if name != "custom_fields"}
+def _difference(
+    row: Row[Any], columns: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Of what is changed, how it was and how it will be."""
+    wanted = dict(columns)
+    if "custom_fields" in wanted:
+        patched = {**row.custom_fields, **wanted["custom_fields"]}
+        wanted["custom_fields"] = {k: v for k, v in patched.items() if v is not None}
+    return differing({name: getattr(row, name) for name in wanted}, wanted)
+
+
+def _record_of(
+    row: Row[Any], columns: Mapping[str, Any], values: Mapping[UUID, Sequence[UUID]]
+) -> Change:
+    """In the customer's own history, and erased with it; what follows from an edit by hand
+    (wiring.HANDLERS) compares names and contacts, and no bulk work changes those."""
+    before, after = _difference(row, columns)
+    if "status" in after:
+        kind = "customer.deactivated"
+    else:
+        kind = "customer.stage_moved" if "journey_stage" in after else "customer.changed"
+    return Change(
+        kind, (CUSTOMERS, row.id), row.id, before, after, {VALUES: values.get(row.id, ())}
+    )
 
 
 async def _change(context: Context, ids: Sequence[UUID], columns: Mapping[str, Any]) -> None:
@@ -152,29 +169,33 @@ async def _change(context: Context, ids: Sequence[UUID], columns: Mapping[str, A
 
 async def _lay_out(
     context: Context, changing: Sequence[Row[Any]], patch: Mapping[str, Any]
-) -> list[UUID]:
-    """The typed values by which lists are filtered, the same for all; returns what it touched."""
+) -> dict[UUID, list[UUID]]:
+    """The typed values by which lists are filtered, the same for all; returns what it touched of
+    each customer."""
     if not patch:
-        return []
+        return {}
     known = await load_fields(context)
     fields = [known[key] for key in patch if known[key].filterable]
-    gone = await context.session.scalars(
+    gone = await context.session.execute(
         delete(CustomValue)
         .where(
             CustomValue.tenant_org_id == context.tenant.id,
             CustomValue.customer_id == any_(_ids([row.id for row in changing])),
             CustomValue.field_id.in_([field.id for field in fields]),
         )
-        .returning(CustomValue.id)
+        .returning(CustomValue.customer_id, CustomValue.id)
         .execution_options(synchronize_session=False)
     )
-    touched = list(gone)
+    touched = defaultdict[UUID, list[UUID]](list)
+    for customer_id, value_id in gone:
+        touched[customer_id].append(value_id)
     for field in fields:
         if patch[field.key] is None:
             continue
         laid = await _rows_of(context, field, patch[field.key], changing)
         await context.session.execute(insert(CustomValue), laid)
-        touched += [row["id"] for row in laid]
+        for row in laid:
+            touched[row["customer_id"]].append(row["id"])
     return touched
 
 

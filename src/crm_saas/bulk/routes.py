@@ -4,7 +4,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath, JSONBody
 
 from crm_saas.bulk import service
-from crm_saas.bulk.errors import BulkOver
+from crm_saas.bulk.errors import BulkOver, TooMuchBulk
 from crm_saas.bulk.models import BulkJob
 from crm_saas.bulk.schemas import BulkCount, BulkList, BulkView, StartBulk
 from crm_saas.kit.dependencies import RequestContext
@@ -19,7 +19,7 @@ _SAME = (
 
 
 @post(
-    "/customers/bulk/dry-run", permission="customers:update", status_code=200, responses=problems()
+    "/customers/bulk/dry-run", permission="customers:bulk", status_code=200, responses=problems()
 )
 async def count_bulk(context: RequestContext, data: JSONBody[StartBulk]) -> BulkCount:
     """Checks all of it, and says how many customers it would be; changes nothing."""
@@ -27,19 +27,20 @@ async def count_bulk(context: RequestContext, data: JSONBody[StartBulk]) -> Bulk
     return BulkCount(matched=counted.total, matched_is_capped=counted.is_capped)
 
 
-@post("/customers/bulk", permission="customers:update", responses=problems())
+@post("/customers/bulk", permission="customers:bulk", responses=problems(TooMuchBulk))
 async def start_bulk(context: RequestContext, data: JSONBody[StartBulk]) -> Response[BulkView]:
     """Edits, assigns or deactivates many customers: up to 200 at once, more by a job.
 
-    `deactivate` also needs `customers:deactivate`, `assign` needs `customers:assign`. A customer
-    that cannot be changed holds up no other. Ask `GET /customers/bulk/{id}` how far a job got.
+    Each verb needs its own permission too: `customers:update`, `customers:assign`,
+    `customers:deactivate`. A customer that cannot be changed holds up no other. Ask
+    `GET /customers/bulk/{id}` how far a job got.
     """
     job, is_capped = await service.start_bulk(context, data)
     place = f"/api/v1/customers/bulk/{job.id}"
     return Response(_view(job, is_capped=is_capped), status_code=201, headers={"Location": place})
 
 
-@get("/customers/bulk", permission="customers:update", responses=problems())
+@get("/customers/bulk", permission="customers:bulk", responses=problems())
 async def list_bulk(
     context: RequestContext, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
 ) -> BulkList:
@@ -47,14 +48,14 @@ async def list_bulk(
     return BulkList(items=[_view(job) for job in page.rows], next_cursor=page.next_cursor)
 
 
-@get("/customers/bulk/{bulk_id:uuid}", permission="customers:update", responses=problems(NotFound))
+@get("/customers/bulk/{bulk_id:uuid}", permission="customers:bulk", responses=problems(NotFound))
 async def read_bulk(context: RequestContext, bulk_id: FromPath[UUID]) -> BulkView:
     return _view(await service.access_bulk(context, bulk_id))
 
 
 @post(
     "/customers/bulk/{bulk_id:uuid}/stop",
-    permission="customers:update",
+    permission="customers:bulk",
     status_code=200,
     responses=problems(NotFound, BulkOver),
 )

@@ -6,10 +6,11 @@ from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, structs
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
 from crm_saas.bulk.chunks import CHUNK_ROWS, do_piece
-from crm_saas.bulk.errors import BulkOver
+from crm_saas.bulk.errors import BulkOver, TooMuchBulk
 from crm_saas.bulk.models import TABLE, BulkJob
 from crm_saas.bulk.requester import NEEDED, as_requester
 from crm_saas.bulk.schemas import REFUSALS_MAX, BulkChanges, StartBulk
@@ -18,7 +19,7 @@ from crm_saas.custom.values import patched_values
 from crm_saas.customers import listing
 from crm_saas.customers.assignment import check_assignment, require_assigning
 from crm_saas.customers.fields import read_fields
-from crm_saas.customers.filters import SHOWN, CustomerFilter, CustomerQuery, conditions
+from crm_saas.customers.filters import API_NAMES, CustomerFilter, CustomerQuery, conditions
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import FieldError, InvalidInput, NotFound
 from crm_saas.kit.events import plain, record
@@ -29,6 +30,8 @@ from crm_saas.kit.problems import invalid_input
 from crm_saas.kit.schemas import provided
 
 AT_ONCE_MAX = 200
+UNFINISHED_MAX = 5
+UNFINISHED = ("waiting", "running")
 _ASSIGNS = frozenset({"assigned_to", "team_id"})
 
 
@@ -42,7 +45,7 @@ async def count_bulk(context: Context, sent: StartBulk) -> listing.Count:
 async def start_bulk(context: Context, sent: StartBulk) -> tuple[BulkJob, bool]:
     """The work, done where it is small, and whether there are more than it counted.
 
-    Raises InvalidInput and Forbidden before anything is changed.
+    Raises InvalidInput, Forbidden and TooMuchBulk.
     """
     context.actor.require(NEEDED[sent.verb])
     columns = await _read(context, sent)
@@ -51,17 +54,35 @@ async def start_bulk(context: Context, sent: StartBulk) -> tuple[BulkJob, bool]:
     context.session.add(job)
     await context.session.flush()
     await context.session.refresh(job)
-    if matched is not None and matched <= AT_ONCE_MAX and not is_capped:
-        await _go_on(context, job)
+    is_small = matched is not None and matched <= AT_ONCE_MAX and not is_capped
+    if is_small and not await _go_on(context, job):
         return job, is_capped
+    await _refuse_too_much(context)
     await record(
         context,
         "customers.bulk_started",
         subject=(TABLE, job.id),
-        after={"verb": job.verb, "changes": job.changes, "filter": job.filter},
+        after={
+            "verb": job.verb,
+            "fields": sorted(columns),
+            "filtered_by": sorted(job.filter or ()),
+        },
     )
     await enqueue(context, "bulk.work", {"bulk_id": str(job.id)}, priority=-5)
     return job, is_capped
+
+
+async def _refuse_too_much(context: Context) -> None:
+    """Raises TooMuchBulk. The new one is among those that it counts."""
+    unfinished = await context.session.scalar(
+        select(func.count()).where(
+            BulkJob.tenant_org_id == context.tenant.id, BulkJob.status.in_(UNFINISHED)
+        )
+    )
+    if (unfinished or 0) > UNFINISHED_MAX:
+        raise TooMuchBulk(
+            f"{UNFINISHED_MAX} pieces of bulk work wait or run already. Wait for one, or stop one."
+        )
 
 
 async def _read(context: Context, sent: StartBulk) -> dict[str, Any]:
@@ -93,7 +114,7 @@ def _misfits(verb: str, given: set[str]) -> list[FieldError]:
         return [FieldError("changes", "says what is to be changed", "required")]
     if verb == "assign":
         return [
-            FieldError(f"changes.{SHOWN.get(name, name)}", "is no assignment; use the verb edit")
+            FieldError(f"changes.{API_NAMES.get(name, name)}", "is no assignment; use edit")
             for name in sorted(given - _ASSIGNS)
         ]
     return []
@@ -116,7 +137,7 @@ def _new_job(
         verb=sent.verb,
         changes=_changes_of(columns),
         customer_ids=None if sent.customer_ids is UNSET else list(sent.customer_ids),
-        filter=by_filter and {SHOWN[n]: v for n, v in (plain(by_filter.asked()) or {}).items()},
+        filter=by_filter and {API_NAMES[n]: v for n, v in (plain(by_filter.asked()) or {}).items()},
         status="waiting",
         matched=matched,
         changed=0,
@@ -132,14 +153,32 @@ async def work_on(context: Context, bulk_id: UUID) -> None:
     """One piece, in the transaction of a job; the next piece is a job of its own, so that a crash
     costs the piece that it interrupts and no more."""
     job = await _locked_job(context, bulk_id)
-    if job is None or job.status not in {"waiting", "running"}:
+    if job is None or job.status not in UNFINISHED:
         return
     acting = await as_requester(context, job)
     if acting is None:
         await _end(context, job, "stopped", "Who asked for it may not do it any longer.")
         return
-    if await _go_on(acting, job):
+    try:
+        async with context.session.begin_nested():
+            await check_assignment(acting, _columns_of(job))
+            is_more = await _go_on(acting, job)
+    except (InvalidInput, IntegrityError, ProgrammingError, DataError) as error:
+        # Tried again it would fail again, and stay `running` for ever.
+        job = await _locked_job(context, bulk_id) or job
+        await _end(context, job, "stopped", _why(error))
+        return
+    if is_more:
         await enqueue(context, "bulk.work", {"bulk_id": str(job.id)}, priority=-5)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, InvalidInput):
+        return f"It cannot be done any longer: {error.detail}."
+    return (
+        "The database refuses it: who asked for it may not change these customers so any longer, "
+        "or what the changes name is gone."
+    )
 
 
 async def _go_on(context: Context, job: BulkJob) -> bool:
@@ -177,7 +216,7 @@ async def stop_bulk(context: Context, bulk_id: UUID) -> BulkJob:
     """What is done stays done. Raises NotFound, BulkOver."""
     job = await access_bulk(context, bulk_id)
     job = await _locked_job(context, bulk_id) or job
-    if job.status not in {"waiting", "running"}:
+    if job.status not in UNFINISHED:
         raise BulkOver(f"It is `{job.status}` already.")
     await _end(context, job, "stopped", f"Stopped by {context.actor.name}.")
     return job

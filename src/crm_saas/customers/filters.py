@@ -144,7 +144,7 @@ class CustomerQuery(CustomerFilter, kw_only=True):
     search: Search | None = None
 
 
-SHOWN = dict(
+API_NAMES = dict(
     zip(CustomerFilter.__struct_fields__, CustomerFilter.__struct_encode_fields__, strict=True)
 )
 _WORDS = ("lifecycle", "customer_type", "company_size")
@@ -182,14 +182,14 @@ def conditions(context: Context, wanted: CustomerFilter) -> list[ColumnElement[b
     if "status" not in asked and "customer_number" not in asked:
         held.append(literal_column(f"org_customers_mst.{LIVING}"))
     for name, value in asked.items():
-        if name not in SHOWN:
+        if name not in API_NAMES:
             continue
         try:
             held += _conditions(context, wanted, name, value)
         except InvalidInput as error:
             errors += error.fields
         except ValueError as error:
-            errors.append(FieldError(SHOWN[name], str(error)))
+            errors.append(FieldError(API_NAMES[name], str(error)))
     if errors:
         raise invalid_input(errors)
     return held
@@ -224,7 +224,7 @@ def _condition(
         return _VERIFIED[name].is_not(None) if value else _VERIFIED[name].is_(None)
     stem, _, side = name.rpartition("_")
     if stem in _MOMENTS:
-        at = read_moment(SHOWN[name], value)
+        at = read_moment(API_NAMES[name], value)
         return _MOMENTS[stem] >= at if side == "from" else _MOMENTS[stem] < at
     if name == "notes":
         return func.strpos(func.fold_text(Customer.notes), func.fold_text(value)) > 0

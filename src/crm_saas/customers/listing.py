@@ -24,7 +24,7 @@ from crm_saas.custom.models import CustomValue
 from crm_saas.customers.errors import ListTooSlow
 from crm_saas.customers.fast import fast_instead, is_fast, leading_filters
 from crm_saas.customers.filter_values import is_word, read_several, value_conditions
-from crm_saas.customers.filters import SEVERAL, SHOWN, CustomerQuery, conditions
+from crm_saas.customers.filters import API_NAMES, SEVERAL, CustomerQuery, conditions
 from crm_saas.customers.models import Customer
 from crm_saas.customers.pages import Pages, shape_of
 from crm_saas.customers.queries import NOBODY, in_scope
@@ -217,7 +217,7 @@ async def _limit_time(context: Context) -> None:
 def _too_slow(error: DBAPIError, asked: Mapping[str, Any]) -> Exception:
     if getattr(error.orig, "sqlstate", None) != _CANCELLED:
         return error
-    return ListTooSlow([SHOWN.get(name, name) for name in asked], fast_instead(asked))
+    return ListTooSlow([API_NAMES.get(name, name) for name in asked], fast_instead(asked))
 
 
 async def _search(

@@ -6,14 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from crm_saas.customers.identifiers import CLAIM_COLUMNS, Claim, Named, rank_of, taken_by
-from crm_saas.customers.reading import COLUMNS, CustomerRow
+from crm_saas.customers.reading import PICKED, CustomerRow
 from crm_saas.customers.views import ShownCustomer
 from crm_saas.kit.context import Context
 from crm_saas.kit.wire import Statement
 
 # Conditions of one form each, and not a list of pairs: each is a look into the same index.
 LOOK_UP = Statement(
-    f"select i.kind, i.customer_id, {COLUMNS} from org_customer_identifiers i "  # noqa: S608
+    f"select i.kind, i.customer_id, {PICKED} from org_customer_identifiers i "  # noqa: S608
     "left join org_customers_mst c "
     "on c.tenant_org_id = %(tenant)s::uuid and c.id = i.customer_id "
     "where i.tenant_org_id = %(tenant)s::uuid "

@@ -15,8 +15,8 @@ from crm_saas.kit.wire import Statement
 
 CustomerRow = namedtuple("CustomerRow", SHOWN)  # type: ignore[misc]
 # JSON as the text that is sent on.
-COLUMNS = ", ".join(f"c.{n}::text" if n in JSON else f"c.{n}" for n in SHOWN)
-_CUSTOMER = ("select", COLUMNS, "from org_customers_mst c where c.tenant_org_id = %(tenant)s::uuid")
+PICKED = ", ".join(f"c.{n}::text" if n in JSON else f"c.{n}" for n in SHOWN)
+_CUSTOMER = ("select", PICKED, "from org_customers_mst c where c.tenant_org_id = %(tenant)s::uuid")
 _BY_ID = Statement(" ".join((*_CUSTOMER, "and c.id = %(id)s::uuid")))
 _BY_NUMBER = Statement(" ".join((*_CUSTOMER, "and c.number_norm = fold_text(%(number)s)")))
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from crm_saas.access.errors import NameTaken
 from crm_saas.custom.queries import load_fields
 from crm_saas.customers.errors import TooManyViews
-from crm_saas.customers.filters import SHOWN, CustomerFilter, CustomerQuery, conditions
+from crm_saas.customers.filters import API_NAMES, CustomerFilter, CustomerQuery, conditions
 from crm_saas.customers.saved_view_schemas import VIEWS_MAX, PatchView, SaveView
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import Forbidden, InvalidInput, NotFound
@@ -57,9 +57,11 @@ async def apply_view(
     if view_id is not None:
         view = await access_view(context, view_id)
         both = view.wanted.asked() | wanted.asked()
-        wanted, sort = CustomerQuery(**both), sort or view.sort
-        if wanted.search and sort == view.sort:
-            sort = None  # a search has an order of its own
+        if view.wanted.custom and wanted.custom:
+            both["custom"] = view.wanted.custom | wanted.custom
+        wanted = CustomerQuery(**both)
+        if not wanted.search:  # which has an order of its own
+            sort = sort or view.sort
     if wanted.custom:
         await load_fields(context)
     return wanted, sort
@@ -136,7 +138,7 @@ async def _read(context: Context, sent: dict[str, Any]) -> dict[str, Any]:
             await load_fields(context)
         conditions(context, wanted)
         asked = plain(wanted.asked()) or {}
-        columns["filter"] = {SHOWN[name]: value for name, value in asked.items()}
+        columns["filter"] = {API_NAMES[name]: value for name, value in asked.items()}
     return columns
 
 

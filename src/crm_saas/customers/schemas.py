@@ -146,24 +146,29 @@ class CustomerList(Struct):
 
 
 class Statistics(Struct):
-    """True at `asOf`, which is some minutes ago where there are many customers."""
+    """True at `asOf`, which is some minutes ago where there are many customers.
 
-    as_of: datetime
-    total: int
+    `asOf` and the numbers are null while they are counted for the first time, and where counting
+    would take too long: ask again in a minute.
+    """
+
+    as_of: datetime | None
+    total: int | None
     by_profile_status: dict[str, int]
     by_status: dict[str, int]
     by_customer_type: dict[str, int]
-    created_last_7_days: int
-    created_last_30_days: int
+    created_last_7_days: int | None
+    created_last_30_days: int | None
 
 
 class GrowthStep(Struct):
     start: date
-    created: int
+    created: int | None
 
 
 class Growth(Struct):
-    """The last days (92), weeks (53) or months (36), the running one at the end."""
+    """The last days (92), weeks (53) or months (36), the running one at the end; null as in the
+    statistics."""
 
     as_of: datetime | None
     items: list[GrowthStep]

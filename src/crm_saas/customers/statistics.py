@@ -1,20 +1,24 @@
 """How many customers there are, of which kinds, and how they grow (SPEC 6.2).
 
 Counting costs as much as there is to count. So few customers, and those of a narrow scope, are
-counted when somebody asks; of a tenant with many, a job counts and the answer is its last result,
-with its time (`asOf`), while the next one is on its way. Counters that every creation kept up to
-date would queue the tills behind one row.
+counted when somebody asks, for as long as somebody at a screen would wait; of a tenant with many, a
+job counts and the answer is its last result, with its time (`asOf`), while the next one is on its
+way. Until there is a first one, the answer says that nothing is known yet. Counters that every
+creation kept up to date would queue the tills behind one row.
 """
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import Date, cast, func, literal_column, or_, select, text, update
+from sqlalchemy import Date, cast, func, literal_column, select, text, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -26,15 +30,27 @@ from crm_saas.kit.jobs import Job, enqueue
 from crm_saas.kit.models import Base, TenantOwned
 
 Step = Literal["day", "week", "month"]
+T = TypeVar("T")
 
 # Up to so many are counted at once, within some tens of milliseconds.
 COUNTED_AT_ONCE_MAX = 10_000
 COUNT_SECONDS_MAX = 50
+COUNT_MS_MAX = 2000
 # The last result is given until it is so old; then a job makes the next.
 FRESH = timedelta(minutes=5)
 STEPS_MAX: dict[Step, int] = {"day": 92, "week": 53, "month": 36}
 _DAYS_KEPT = 37 * 31
 _ONLY = UUID(int=1)
+_CANCELLED = "57014"
+_UNKNOWN = Statistics(
+    as_of=None,
+    total=None,
+    by_profile_status={},
+    by_status={},
+    by_customer_type={},
+    created_last_7_days=None,
+    created_last_30_days=None,
+)
 
 
 class StatisticsRow(TenantOwned, Base):
@@ -51,10 +67,10 @@ class StatisticsRow(TenantOwned, Base):
 async def customer_statistics(context: Context) -> Statistics:
     """Of the living customers that the actor sees."""
     if await _counts_at_once(context):
-        return await _count(context)
+        return await _in_time(context, lambda: _count(context)) or _UNKNOWN
     last = await _last(context)
     if last is None or last.counts is None:
-        return await _count(context)
+        return _UNKNOWN
     return msgspec.convert(last.counts, Statistics)
 
 
@@ -62,12 +78,14 @@ async def customer_growth(context: Context, step: Step) -> Growth:
     """New customers by day, week (from Monday) or month of the tenant's time zone, oldest first."""
     starts = _starts(step, _today(context))
     as_of: datetime | None = datetime.now(UTC)
-    last = None if await _counts_at_once(context) else await _last(context)
-    if last is None or last.days is None:
-        days = await _days(context, since=starts[0])
-    else:
+    days: dict[date, int] | None = None
+    if await _counts_at_once(context):
+        days = await _in_time(context, lambda: _days(context, since=starts[0]))
+    elif (last := await _last(context)) is not None and last.days is not None:
         as_of = last.as_of
         days = {date.fromisoformat(day): count for day, count in last.days.items()}
+    if days is None:
+        return Growth(as_of=None, items=[GrowthStep(start=start, created=None) for start in starts])
     counted = Counter[date]()
     for day, count in days.items():
         counted[_start_of(step, day)] += count
@@ -75,6 +93,18 @@ async def customer_growth(context: Context, step: Step) -> Growth:
         as_of=as_of,
         items=[GrowthStep(start=start, created=counted[start]) for start in starts],
     )
+
+
+async def _in_time(context: Context, count: Callable[[], Awaitable[T]]) -> T | None:
+    """None where it takes longer than anybody waits."""
+    try:
+        async with context.session.begin_nested():
+            await context.session.execute(text(f"set local statement_timeout = {COUNT_MS_MAX}"))
+            return await count()
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _CANCELLED:
+            raise
+        return None
 
 
 async def count_again(context: Context) -> None:
@@ -103,24 +133,32 @@ async def _counts_at_once(context: Context) -> bool:
 
 async def _last(context: Context) -> StatisticsRow | None:
     """The last result; one that is old, or none, is asked for anew, once for all who ask."""
-    now = datetime.now(UTC)
-    asked = await context.session.scalar(
-        insert(StatisticsRow)
-        .values(tenant_org_id=context.tenant.id, id=_ONLY, asked_at=now)
-        .on_conflict_do_update(
-            index_elements=[StatisticsRow.tenant_org_id, StatisticsRow.id],
-            set_={"asked_at": now},
-            where=or_(StatisticsRow.as_of.is_(None), StatisticsRow.as_of < now - FRESH)
-            & (StatisticsRow.asked_at < now - FRESH),
-        )
-        .returning(StatisticsRow.id)
-    )
-    if asked is not None:
-        await enqueue(context, "customers.count_again", {}, priority=-5)
     found: StatisticsRow | None = await context.session.scalar(
         select(StatisticsRow).where(StatisticsRow.tenant_org_id == context.tenant.id)
     )
+    now = datetime.now(UTC)
+    is_fresh = found is not None and found.as_of is not None and found.as_of >= now - FRESH
+    if not is_fresh and (found is None or found.asked_at < now - FRESH):
+        await _ask(context, now)
     return found
+
+
+async def _ask(context: Context, now: datetime) -> None:
+    """Committed at once: nobody who asks too waits for the end of this request."""
+    async with context.aside() as session:
+        asked = await session.scalar(
+            insert(StatisticsRow)
+            .values(tenant_org_id=context.tenant.id, id=_ONLY, asked_at=now)
+            .on_conflict_do_update(
+                index_elements=[StatisticsRow.tenant_org_id, StatisticsRow.id],
+                set_={"asked_at": now},
+                where=StatisticsRow.asked_at < now - FRESH,
+            )
+            .returning(StatisticsRow.id)
+        )
+        if asked is not None:
+            beside = replace(context, session=session)
+            await enqueue(beside, "customers.count_again", {}, priority=-5)
 
 
 async def _count(context: Context) -> Statistics:
