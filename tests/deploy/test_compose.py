@@ -48,6 +48,18 @@ def test_services(compose: dict[str, Any]) -> None:
         assert services[name]["read_only"] and services[name]["cap_drop"] == ["ALL"], name
 
 
+def test_files_lie_on_a_disk_while_they_are_worked_on(compose: dict[str, Any]) -> None:
+    """A tmpfs is memory: two uploads would be half a gigabyte of it."""
+    scratch = {}
+    for name in ("api", "worker"):
+        service = compose["services"][name]
+        assert service["tmpfs"] == [], name
+        [volume] = [v for v in service["volumes"] if v.endswith(":/tmp")]
+        scratch[name] = volume.partition(":")[0]
+    assert set(scratch.values()) <= compose["volumes"].keys()
+    assert scratch["api"] != scratch["worker"]
+
+
 def test_variables_are_ones_that_settings_read(compose: dict[str, Any]) -> None:
     known = known_variables()
     for name in ("migrate", "api", "worker"):

@@ -69,6 +69,12 @@ def test_pods_run_without_rights() -> None:
         assert {"requests", "limits"} <= container["resources"].keys(), name
 
 
+def test_what_is_written_for_a_while_has_a_size() -> None:
+    for name in ("Deployment/api", "Deployment/worker"):
+        volumes = MANIFESTS[name]["spec"]["template"]["spec"]["volumes"]
+        assert [v["emptyDir"]["sizeLimit"] for v in volumes if v["name"] == "tmp"] == ["8Gi"], name
+
+
 def test_selectors_find_their_pods() -> None:
     labels = {name: pod["metadata"]["labels"] for name, pod in pods()}
     for name, manifest in MANIFESTS.items():

@@ -252,7 +252,8 @@ def test_a_cell_has_a_length(api: httpx.Client, begin: Begin) -> None:
         2: "must have 20,000 characters at most",
         3: "must have 5000 characters at most",
         4: "must not contain the NUL character",
-        5: "the row has 6 cells and the header 4; a delimiter within a cell needs quotes around it",
+        5: "the row has more cells than the header, which has 4; a delimiter within a cell needs "
+        "quotes around it",
     }
 
 

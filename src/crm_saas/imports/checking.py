@@ -78,7 +78,7 @@ class Checker:
         if len(row.cells) > self._width and any(c.strip() for c in row.cells[self._width :]):
             problems.append(
                 Problem(
-                    f"the row has {len(row.cells):,} cells and the header {self._width:,}; a "
+                    f"the row has more cells than the header, which has {self._width:,}; a "
                     "delimiter within a cell needs quotes around it",
                     code="cells",
                 )

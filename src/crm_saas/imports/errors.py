@@ -15,5 +15,9 @@ class ImportBusy(Conflict):
     type, title = "import-busy", "The import cannot do this now"
 
 
+class TooManyImports(Conflict):
+    type, title = "too-many-imports", "The files of former imports leave no room for another"
+
+
 class ImportExpired(Problem):
     status, type, title = 410, "import-expired", "The file of this import is gone"

@@ -1,8 +1,9 @@
 """Reads of imports. Another tenant's is one that nobody has."""
 
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from crm_saas.imports.errors import ImportNotFound
 from crm_saas.imports.models import Import, ImportRow
@@ -20,6 +21,22 @@ async def access_import(context: Context, import_id: UUID, *, lock: bool = False
     if row is None:
         raise ImportNotFound("You have no import with this id. GET /api/v1/imports lists them.")
     return row
+
+
+class KeptFiles(NamedTuple):
+    files: int
+    size_bytes: int
+
+
+async def count_kept(context: Context) -> KeptFiles:
+    """The files of the tenant's imports that have not expired."""
+    found = await context.session.execute(
+        select(func.count(), func.coalesce(func.sum(Import.size_bytes), 0)).where(
+            Import.tenant_org_id == context.tenant.id, Import.has_file
+        )
+    )
+    files, size_bytes = found.one()
+    return KeptFiles(files, int(size_bytes))
 
 
 async def list_imports(context: Context, *, limit: int, cursor: str | None) -> Page[Import]:

@@ -1,20 +1,25 @@
 """A table, whatever file it comes from."""
 
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
+from itertools import islice
 from typing import BinaryIO, NamedTuple
 
+from crm_saas.imports.apart import read_apart
 from crm_saas.imports.encodings import Dialect
 from crm_saas.imports.errors import UnreadableFile
 from crm_saas.imports.limits import (
+    BLANK_ROWS_LOOKED_AT,
+    BLANK_ROWS_MAX,
     COLUMNS_MAX,
     HEADER_LENGTH_MAX,
+    LOOK_CPU_SECONDS_MAX,
+    READING_CPU_SECONDS_MAX,
     ROWS_MAX,
     SAMPLE_CELL_LENGTH,
     SAMPLE_ROWS,
 )
-from crm_saas.imports.sheets import read_sheet
-from crm_saas.imports.tables import Row
+from crm_saas.imports.tables import Row, has_text, narrowed, without_blank_end
 from crm_saas.imports.texts import read_text
 
 
@@ -23,23 +28,52 @@ class Head(NamedTuple):
     sample: list[list[str]]
 
 
-def read_table(file: BinaryIO, dialect: Dialect | None) -> Generator[Row, None, None]:
+class Bounds(NamedTuple):
+    cpu_seconds: int
+    blank_rows: int
+
+
+LOOK = Bounds(LOOK_CPU_SECONDS_MAX, BLANK_ROWS_LOOKED_AT)
+WHOLE = Bounds(READING_CPU_SECONDS_MAX, BLANK_ROWS_MAX)
+
+
+class BlankRows(UnreadableFile):
+    """Rows without text, one after another, and no end of them."""
+
+
+def read_table(
+    file: BinaryIO, dialect: Dialect | None, bounds: Bounds = WHOLE
+) -> Generator[Row, None, None]:
     """The rows that have any text, the header first; no dialect is a spreadsheet.
 
-    Raises UnreadableFile.
+    Rows have one cell more than the header at the most. Raises UnreadableFile.
     """
-    rows = read_sheet(file) if dialect is None else read_text(file, dialect)
-    count = 0
+    rows = read_apart(file, bounds.cpu_seconds) if dialect is None else read_text(file, dialect)
+    width = 0
     with closing(rows):
-        for row in rows:
-            if not any(cell and not cell.isspace() for cell in row.cells):
-                continue
+        for count, row in enumerate(_with_text(rows, bounds.blank_rows)):
             if count > ROWS_MAX:
                 raise UnreadableFile(
                     f"The file has more than {ROWS_MAX:,} rows. Cut it into several files."
                 )
-            count += 1
+            if count == 0:
+                width = len(without_blank_end(row.cells))
+            yield narrowed(row, width) if count else row
+
+
+def _with_text(rows: Iterator[Row], blank_max: int) -> Iterator[Row]:
+    blank = 0
+    for row in rows:
+        if has_text(row):
+            blank = 0
             yield row
+            continue
+        blank += 1
+        if blank > blank_max:
+            raise BlankRows(
+                f"Down to row {row.number:,} there are more than {blank_max:,} without any text. "
+                "Take them out."
+            )
 
 
 def read_head(rows: Iterator[Row]) -> Head:
@@ -48,10 +82,11 @@ def read_head(rows: Iterator[Row]) -> Head:
     if first is None:
         raise UnreadableFile("The file is empty. Its first row must name the columns.")
     headers = unique_headers(first.cells)
-    sample = [
-        [_shown(cell) for cell in row.cells[: len(headers)]]
-        for row, _ in zip(rows, range(SAMPLE_ROWS), strict=False)
-    ]
+    sample: list[list[str]] = []
+    with suppress(BlankRows):  # further down than anybody looks now
+        for row in islice(rows, SAMPLE_ROWS):
+            shown = [_shown(cell) for cell in row.cells[: len(headers)]]
+            sample.append(shown)
     if not sample:
         raise UnreadableFile("The file has a header and no rows below it.")
     return Head(headers, sample)
@@ -65,8 +100,7 @@ def _shown(cell: str) -> str:
 
 def unique_headers(cells: list[str]) -> list[str]:
     """Each once: `Phone`, `Phone (2)`; nameless columns by their place. Raises UnreadableFile."""
-    while cells and not cells[-1].strip():
-        cells = cells[:-1]
+    cells = without_blank_end(cells)
     if len(cells) > COLUMNS_MAX:
         raise UnreadableFile(
             f"The file has {len(cells):,} columns; {COLUMNS_MAX} can be read. "

@@ -9,10 +9,12 @@ from uuid import UUID
 
 from sqlalchemy import Row, text
 
+from crm_saas.imports.errors import UnreadableFile
 from crm_saas.imports.rows_of_file import RowsOfFile
 from crm_saas.imports.stored import result_name
 from crm_saas.imports.tables import Row as FileRow
 from crm_saas.kit.context import Context
+from crm_saas.kit.errors import TooLarge
 from crm_saas.kit.files import Files
 from crm_saas.kit.spreadsheets import guard
 
@@ -29,12 +31,17 @@ _OUTCOMES = text("""
 
 
 async def write_result(base: Context, import_id: UUID, rows: RowsOfFile) -> None:
-    """Into the file store; a second try writes over the first."""
-    await Files.from_settings(base.settings).write(
-        result_name(base.tenant.id, import_id),
-        _lines(base, import_id, rows),
-        bytes_max=base.settings.import_bytes_max * _GROWTH_MAX,
-    )
+    """Into the file store; a second try writes over the first. Raises UnreadableFile."""
+    try:
+        await Files.from_settings(base.settings).write(
+            result_name(base.tenant.id, import_id),
+            _lines(base, import_id, rows),
+            bytes_max=base.settings.import_bytes_max * _GROWTH_MAX,
+        )
+    except TooLarge as error:
+        raise UnreadableFile(
+            "The rows are done, and their result would be too large a file. GET …/rows lists them."
+        ) from error
 
 
 async def _lines(base: Context, import_id: UUID, rows: RowsOfFile) -> AsyncIterator[bytes]:

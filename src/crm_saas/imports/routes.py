@@ -7,7 +7,13 @@ from litestar.response import Stream
 
 from crm_saas.imports import queries, results, service
 from crm_saas.imports.encodings import Delimiter, Encoding
-from crm_saas.imports.errors import ImportBusy, ImportExpired, ImportNotFound, UnreadableFile
+from crm_saas.imports.errors import (
+    ImportBusy,
+    ImportExpired,
+    ImportNotFound,
+    TooManyImports,
+    UnreadableFile,
+)
 from crm_saas.imports.plans import Plan
 from crm_saas.imports.receiving import receive_import
 from crm_saas.imports.schemas import ImportList, ImportRowList, ImportView, Outcome
@@ -26,7 +32,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     "/imports",
     permission=PERMISSION,
     streams_body=("text/csv", XLSX),
-    responses=problems(UnreadableFile, TooLarge),
+    responses=problems(UnreadableFile, TooLarge, TooManyImports),
 )
 async def upload_import(
     context: RequestContext,

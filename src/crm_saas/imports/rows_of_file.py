@@ -3,7 +3,6 @@
 import asyncio
 import tempfile
 from collections import Counter
-from itertools import islice
 from typing import BinaryIO, NamedTuple, Self, cast
 
 from crm_saas.imports.checking import Checker
@@ -17,6 +16,8 @@ from crm_saas.kit.files import Files
 from crm_saas.kit.settings import Settings
 
 CHUNK_ROWS = 1_000
+# What a chunk takes in memory is some times that, in each of its forms.
+CHUNK_LENGTH_MAX = 4 * 1024 * 1024
 
 
 class Chunk(NamedTuple):
@@ -65,13 +66,20 @@ class RowsOfFile:
         return self._given[1]
 
     def after(self, number: int) -> list[Row]:
-        """The next rows behind this number; none at the end."""
+        """The next rows behind this number, as many as make a chunk; none at the end."""
         while self._ahead is None or self._ahead.number <= number:
             self._ahead = next(self._rows, None)
             if self._ahead is None:
                 return []
-        rows, self._ahead = [self._ahead, *islice(self._rows, CHUNK_ROWS - 1)], None
-        return rows
+        chunk: list[Row] = []
+        length = 0
+        while self._ahead is not None:
+            length += sum(map(len, self._ahead.cells))
+            if len(chunk) == CHUNK_ROWS or (chunk and length > CHUNK_LENGTH_MAX):
+                break
+            chunk.append(self._ahead)
+            self._ahead = next(self._rows, None)
+        return chunk
 
     def close(self) -> None:
         self._rows.close()

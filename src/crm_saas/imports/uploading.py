@@ -13,11 +13,13 @@ import msgspec
 from crm_saas.custom.models import CustomField
 from crm_saas.custom.queries import list_fields
 from crm_saas.imports.encodings import LOOK_BYTES, Delimiter, Dialect, Encoding, detect
-from crm_saas.imports.errors import UnreadableFile
+from crm_saas.imports.errors import TooManyImports, UnreadableFile
+from crm_saas.imports.limits import KEPT_BYTES_MAX, KEPT_FILES_MAX
 from crm_saas.imports.mapping import Guess, guess
 from crm_saas.imports.models import TABLE, Import
-from crm_saas.imports.reading import Head, read_head, read_table
-from crm_saas.imports.retention import expiry
+from crm_saas.imports.queries import count_kept
+from crm_saas.imports.reading import LOOK, Head, read_head, read_table
+from crm_saas.imports.retention import DONE_DAYS, PARKED_DAYS, expiry
 from crm_saas.imports.service import starter
 from crm_saas.imports.stored import upload_name
 from crm_saas.kit.context import Context
@@ -84,7 +86,7 @@ def look_at(
     if not (beginning.startswith(_ZIP) and zipfile.is_zipfile(file)):
         dialect = detect(beginning, encoding=encoding, delimiter=delimiter)
     file.seek(0)
-    with closing(read_table(file, dialect)) as rows:
+    with closing(read_table(file, dialect, LOOK)) as rows:
         head = read_head(rows)
     return Seen(dialect, head, guess(head.headers, head.sample, fields))
 
@@ -97,7 +99,8 @@ def _shown(filename: str) -> str:
 
 
 async def add_import(context: Context, kept: Kept) -> Import:
-    """The import of a file that is in the store by now."""
+    """The import of a file that is in the store by now. Raises TooManyImports."""
+    await _require_room(context, kept.size_bytes)
     dialect, head, guessed = kept.seen
     row = Import(
         tenant_org_id=context.tenant.id,
@@ -124,3 +127,13 @@ async def add_import(context: Context, kept: Kept) -> Import:
         after={"filename": row.filename, "sizeBytes": row.size_bytes},
     )
     return row
+
+
+async def _require_room(context: Context, size_bytes: int) -> None:
+    kept = await count_kept(context)
+    if kept.files >= KEPT_FILES_MAX or kept.size_bytes + size_bytes > KEPT_BYTES_MAX:
+        raise TooManyImports(
+            f"{kept.files:,} files of former imports are kept, {kept.size_bytes:,} bytes; a tenant "
+            f"may keep {KEPT_FILES_MAX:,} with {KEPT_BYTES_MAX:,} bytes. They go {PARKED_DAYS} "
+            f"days after they came, or {DONE_DAYS} after they were run."
+        )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from xml.parsers import expat
 
 from crm_saas.imports.errors import UnreadableFile
-from crm_saas.imports.limits import CELL_LENGTH_MAX
+from crm_saas.imports.limits import CELL_LENGTH_MAX, DEPTH_MAX
 
 _PIECE_BYTES = 64 * 1024
 # Between two elements; a tag that does not end would be kept whole.
@@ -27,9 +27,33 @@ Event = tuple[str, str, dict[str, str], str]
 """`start` or `end`, the element's name, its attributes, at the end of `v` and `t` their text."""
 
 
-def elements(archive: zipfile.ZipFile, part: str, names: set[str]) -> Iterator[Element]:
+class Gathered:
+    """The text of a cell from its pieces, long enough to be refused and no longer."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._left = CELL_LENGTH_MAX + 1
+
+    def add(self, piece: str) -> None:
+        if piece and self._left:
+            self._pieces.append(piece[: self._left])
+            self._left -= len(self._pieces[-1])
+
+    @property
+    def text(self) -> str:
+        return "".join(self._pieces)
+
+
+def elements(
+    archive: zipfile.ZipFile, part: str, names: set[str], *, most: int
+) -> Iterator[Element]:
+    """Raises UnreadableFile, also where there are more than `most`."""
+    count = 0
     for kind, name, attributes, _ in events(archive, part, frozenset(names)):
         if kind == "start":
+            count += 1
+            if count > most:
+                raise UnreadableFile(f"The spreadsheet has more than {most:,} entries in {part}.")
             yield Element(name, attributes)
 
 
@@ -48,9 +72,9 @@ class _Reader:
     def __init__(self, names: frozenset[str]) -> None:
         self._names = names
         self._found: list[Event] = []
-        self._pieces: list[str] | None = None
-        self._length = 0
+        self._gathered: Gathered | None = None
         self._silent_bytes = 0
+        self._depth = 0
         self._is_phonetic = False
         parser = expat.ParserCreate()
         parser.buffer_text = True
@@ -74,31 +98,34 @@ class _Reader:
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._silent_bytes = 0
+        self._depth += 1
+        if self._depth > DEPTH_MAX:  # the library keeps each that is open
+            raise UnreadableFile(f"The spreadsheet has elements {DEPTH_MAX} deep in each other.")
         name = name.rpartition(":")[2]
         if name == "rPh":
             self._is_phonetic = True  # how a Japanese text is read aloud: no part of it
         elif name in self._names:
             self._found.append(("start", name, attributes, ""))
             if name in _TEXTS:
-                self._pieces, self._length = [], 0
+                self._gathered = Gathered()
 
     def _end(self, name: str) -> None:
         self._silent_bytes = 0
+        self._depth -= 1
         name = name.rpartition(":")[2]
         if name == "rPh":
             self._is_phonetic = False
         elif name in self._names:
-            is_text = self._pieces is not None and name in _TEXTS and not self._is_phonetic
-            text = "".join(self._pieces or ()) if is_text else ""
+            is_text = self._gathered is not None and name in _TEXTS and not self._is_phonetic
+            text = self._gathered.text if is_text and self._gathered is not None else ""
             self._found.append(("end", name, {}, text))
             if name in _TEXTS:
-                self._pieces = None
+                self._gathered = None
 
     def _text(self, text: str) -> None:
         self._silent_bytes = 0
-        if self._pieces is not None and self._length <= CELL_LENGTH_MAX:
-            self._pieces.append(text)
-            self._length += len(text)
+        if self._gathered is not None:
+            self._gathered.add(text)
 
     def _refuse(self, *_: object) -> None:
         raise UnreadableFile("The spreadsheet declares XML entities, which none needs.")
