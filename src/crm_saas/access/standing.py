@@ -1,6 +1,5 @@
 """Whether somebody who asked for something may still do it, when it is done without them."""
 
-from collections.abc import Collection
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -8,31 +7,55 @@ from sqlalchemy import select
 
 from crm_saas.access.models import ApiKey, Member
 from crm_saas.access.roles import permissions_of
-from crm_saas.kit.context import Context
+from crm_saas.kit.context import Actor, Context
 
 
-async def still_may(
-    context: Context, *, kind: str, actor_id: UUID, permissions: Collection[str]
-) -> bool:
-    """`kind` and `actor_id` are an actor's. Revoked, ended and disabled ones may nothing."""
-    held: frozenset[str] = frozenset()
+async def find_standing(context: Context, *, kind: str, actor_id: UUID) -> Actor | None:
+    """The actor with what it may do and see now; None for a revoked, ended or disabled one."""
     if kind == "key":
-        key = await context.session.scalar(
-            select(ApiKey).where(ApiKey.tenant_org_id == context.tenant.id, ApiKey.id == actor_id)
+        return await _standing_of_key(context, actor_id)
+    return await _standing_of_staff(context, actor_id) if kind == "staff" else None
+
+
+async def _standing_of_key(context: Context, key_id: UUID) -> Actor | None:
+    key = await context.session.scalar(
+        select(ApiKey).where(ApiKey.tenant_org_id == context.tenant.id, ApiKey.id == key_id)
+    )
+    if key is None or key.revoked_at is not None or _is_over(key.expires_at):
+        return None
+    held = permissions_of(key.role)
+    return Actor(
+        kind="key",
+        id=key.id,
+        name=key.name,
+        role=key.role,
+        permissions=held if key.scopes is None else held & frozenset(key.scopes),
+        staff_scope=key.staff_scope,  # type: ignore[arg-type]
+        member_id=key.member_id,
+        team_ids=() if key.team_id is None else (key.team_id,),
+    )
+
+
+async def _standing_of_staff(context: Context, staff_id: UUID) -> Actor | None:
+    member = await context.session.scalar(
+        select(Member).where(
+            Member.tenant_org_id == context.tenant.id,
+            Member.staff_id == staff_id,
+            Member.status == "active",
         )
-        if key is not None and key.revoked_at is None and not _is_over(key.expires_at):
-            held = permissions_of(key.role)
-            held &= held if key.scopes is None else frozenset(key.scopes)
-    elif kind == "staff":
-        role = await context.session.scalar(
-            select(Member.role).where(
-                Member.tenant_org_id == context.tenant.id,
-                Member.staff_id == actor_id,
-                Member.status == "active",
-            )
-        )
-        held = permissions_of(role) if role is not None else held
-    return held.issuperset(permissions)
+    )
+    if member is None:
+        return None
+    return Actor(
+        kind="staff",
+        id=staff_id,
+        name=member.name,
+        role=member.role,
+        permissions=permissions_of(member.role),
+        staff_scope=member.staff_scope,  # type: ignore[arg-type]
+        member_id=member.id,
+        team_ids=() if member.team_id is None else (member.team_id,),
+    )
 
 
 def _is_over(moment: datetime | None) -> bool:
