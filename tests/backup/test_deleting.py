@@ -69,6 +69,23 @@ def test_its_files_go_with_it(stock: Stock, settings: Settings, tmp_path: Path) 
         asyncio.run(files.size(names[stock.shop]))
 
 
+def test_a_file_that_was_ended_meanwhile_goes_too(
+    stock: Stock, settings: Settings, tmp_path: Path
+) -> None:
+    settings = replace(settings, files_url=tmp_path.as_uri())
+    name = tmp_path / file_name(stock.shop, "exports", stock.shop)
+
+    def end_a_file(told: str) -> None:
+        if told == "Its files are gone.":
+            name.parent.mkdir(parents=True)
+            name.write_bytes(b"text")
+
+    suspend(settings)
+    asyncio.run(delete_tenant(settings, slug="shop", tell=end_a_file))
+    assert not name.exists()
+    assert not name.parent.exists()
+
+
 def test_a_store_that_fails_keeps_the_tenant(
     stock: Stock, settings: Settings, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 import httpx
+import psycopg
 import pytest
 
 from crm_saas.exports import links
@@ -89,6 +90,25 @@ def test_a_link_opens_for_as_long_as_its_holder_may(shop: Shop, ready: Json) -> 
     assert shop.tenant.client("owner").delete(f"/keys/{key}").status_code in {200, 204}
     assert shop.download(link).status_code == 404
     assert shop.download(ready["link"]).status_code == 200
+
+
+def test_whose_scope_was_narrowed_gets_no_file_of_everybody(
+    own_shop: Shop, superuser: psycopg.Connection
+) -> None:
+    """Neither one of somebody else's nor one of their own from before."""
+    create_stub(own_shop.client)
+    theirs = own_shop.made()
+    other = own_shop.tenant.client("owner")
+    link = other.get(f"/exports/{theirs['id']}").json()["link"]
+    assert own_shop.download(link).status_code == 200
+    superuser.execute("set session_replication_role = replica")
+    superuser.execute("update org_api_keys set staff_scope = 'team'")
+    superuser.commit()
+    for opened in (link, theirs["link"]):
+        assert own_shop.download(opened).status_code == 404
+    for client in (own_shop.client, other):
+        assert client.get(f"/exports/{theirs['id']}/file").status_code == 404
+        assert client.get("/exports").json()["items"] == []
 
 
 def test_nobody_gets_more_than_they_see(shop: Shop, ready: Json) -> None:

@@ -1,13 +1,16 @@
 """Exports whose time is over, and files that belong to none."""
 
 import asyncio
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
 
-from crm_saas.exports.expiring import expire_everywhere, expire_exports
+from crm_saas.exports.expiring import expire_everywhere, expire_exports, forget_files
 from crm_saas.kit.db import Database
 from crm_saas.kit.files import FilesUnavailable
 from crm_saas.kit.settings import Settings
@@ -53,6 +56,33 @@ def test_files_go_when_their_time_is_over(
     assert shop.kinds().count("export.expired") == 1
     assert shop.look(lost)["status"] == "failed"
     assert shop.client.get(f"/exports/{ancient['id']}").status_code == 404
+
+
+def test_files_of_no_export_go_when_they_are_old(shop: Shop) -> None:
+    create_guest(shop.client)
+    ready = shop.made()
+    (kept,) = files_of(shop.tenant)
+    strangers = kept.parent.parent.parent / str(uuid4()) / "exports"
+    strangers.mkdir(parents=True)
+    imported = kept.parent.parent / "imports" / str(uuid4())
+    imported.parent.mkdir()
+    old = [kept, kept.with_name(str(uuid4())), strangers / str(uuid4()), imported]
+    fresh = kept.with_name(str(uuid4()))
+    for path in (*old[1:], fresh):
+        path.write_bytes(b"text")
+    for path in old:
+        os.utime(path, (time.time() - 90_000,) * 2)
+
+    async def forget() -> None:
+        platform = Database(shop.tenant.server.settings, "crm_platform")
+        try:
+            await forget_files(platform)
+        finally:
+            await platform.close()
+
+    asyncio.run(forget())
+    assert [path.exists() for path in (*old, fresh)] == [True, False, False, True, True]
+    assert shop.download(ready["link"]).status_code == 200
 
 
 def test_a_store_that_hangs_holds_no_transaction_open(

@@ -137,11 +137,11 @@ async def rescue(settings: Settings) -> None:
 
 
 def test_a_worker_that_was_thought_dead_spares_what_another_made(
-    shop: Shop, owner_connection: psycopg.Connection
+    own_shop: Shop, settings: Settings, owner_connection: psycopg.Connection
 ) -> None:
+    shop = own_shop
     create_stub(shop.client)
     requested = shop.request()
-    settings = shop.tenant.server.settings
 
     def attempts() -> int:
         [(count,)] = rows(

@@ -1,20 +1,32 @@
 """What can be taken away: results, and an export that comes back."""
 
 import asyncio
+import os
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx
 import psycopg
+import pytest
 
-from crm_saas.imports.tasks import expire_everywhere
+from crm_saas.imports.tasks import expire, expire_everywhere, forget_files
 from crm_saas.kit.db import Database
+from crm_saas.kit.files import FilesUnavailable
+from crm_saas.tenancy.registry import job_context
 from factories.customers import create_guest, create_stub, new_phone
 from factories.imports import Importing, upload
 from factories.tenants import TestTenant
 
 Begin = Callable[..., Importing]
+
+
+def files_of(tenant: TestTenant) -> list[Path]:
+    folder = Path(urlsplit(tenant.server.settings.files_url).path)
+    return [path for path in folder.glob(f"{tenant.id}/*/*") if path.is_file()]
 
 
 def test_the_rows_as_they_came_with_what_became_of_them(api: httpx.Client, begin: Begin) -> None:
@@ -79,10 +91,64 @@ def test_what_has_expired_is_forgotten(
     for _ in range(3):  # rows, files, and nothing more
         asyncio.run(expire())
         run_jobs()
-    files = Path(urlsplit(settings.files_url).path).glob(f"{own.id}/*/*")
-    assert [path.name for path in files if path.is_file()] == [kept.id]
+    assert [path.name for path in files_of(own)] == [kept.id]
     assert importing.rows() == []
     assert importing.state["status"] == "done"
     for method, path in (("GET", "result"), ("POST", "revert")):
         answer = api.request(method, f"/imports/{importing.id}/{path}")
         assert (answer.status_code, answer.json()["type"].split("/")[-1]) == (410, "import-expired")
+
+
+def test_a_store_that_hangs_holds_no_transaction_open(
+    own: TestTenant, api: httpx.Client, begin: Begin, tmp_path: Path
+) -> None:
+    """What was written before the store was asked stays so when the store fails."""
+    importing = begin(["Name", "Phone"], ["Amal", new_phone()])
+    importing.run()
+    for path in files_of(own):
+        path.unlink()
+    answer = api.get(f"/imports/{importing.id}/result")
+    assert (answer.status_code, answer.json()["type"].split("/")[-1]) == (410, "file-gone")
+    asked = api.get("/audit", params={"limit": 1}).json()["items"][0]
+    assert asked["kind"] == "import.downloaded"
+    settings = own.server.settings
+    with psycopg.connect(settings.url("crm_platform")) as platform:
+        platform.execute("update org_imports set expires_at = now() where id = %s", [importing.id])
+    (tmp_path / "file").write_bytes(b"")
+    broken = replace(settings, files_url=(tmp_path / "file" / "below").as_uri())
+
+    async def expire_one() -> None:
+        database = Database(broken)
+        try:
+            async with job_context(database, own.id, "imports.expire") as context:
+                pass
+            for _ in range(2):  # rows, then files
+                await expire(context)
+        finally:
+            await database.close()
+
+    with pytest.raises(FilesUnavailable):
+        asyncio.run(expire_one())
+    answer = api.get(f"/imports/{importing.id}/result")
+    assert answer.json()["type"].split("/")[-1] == "import-expired"
+
+
+def test_files_of_no_import_go_when_they_are_old(own: TestTenant, begin: Begin) -> None:
+    begin(["Name", "Phone"], ["Amal", new_phone()]).run()
+    kept = files_of(own)
+    strays = [path.with_name(str(uuid4())) for path in kept]
+    assert {path.parent.name for path in strays} == {"imports", "import_results"}
+    for path in strays:
+        path.write_bytes(b"text")
+    for path in (*kept, *strays):
+        os.utime(path, (time.time() - 90_000,) * 2)
+
+    async def forget() -> None:
+        platform = Database(own.server.settings, "crm_platform")
+        try:
+            await forget_files(platform)
+        finally:
+            await platform.close()
+
+    asyncio.run(forget())
+    assert set(files_of(own)) == set(kept)

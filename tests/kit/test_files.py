@@ -96,6 +96,15 @@ async def test_deleting_is_exact(files: Files) -> None:
     assert await content(files, others) == b"text"
 
 
+async def test_every_tenants_files_are_listed(files: Files) -> None:
+    names = {name_of(), file_name(TENANT, "imports", uuid4()), name_of(OTHER)}
+    for name in names:
+        await files.write(name, stream(b"text"), bytes_max=4)
+    listed = [file async for some in files.list_all() for file in some]
+    assert {file.name for file in listed} == names
+    assert all(abs(file.written_at.timestamp() - time.time()) < 3600 for file in listed)
+
+
 @pytest.mark.parametrize(
     "name",
     ["", "..", f"{TENANT}/exports", f"{TENANT}/../{OTHER}/exports/{TENANT}",

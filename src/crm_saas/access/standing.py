@@ -1,6 +1,5 @@
 """Who somebody is now that asked for something, when it is done without them."""
 
-from collections.abc import Collection
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -9,14 +8,6 @@ from sqlalchemy import select
 from crm_saas.access.models import ApiKey, Member
 from crm_saas.access.roles import permissions_of
 from crm_saas.kit.context import Actor, Context
-
-
-async def still_may(
-    context: Context, *, kind: str, actor_id: UUID, permissions: Collection[str]
-) -> bool:
-    """`kind` and `actor_id` are an actor's. Revoked, ended and disabled ones may nothing."""
-    actor = await find_actor(context, kind=kind, actor_id=actor_id)
-    return actor is not None and actor.permissions.issuperset(permissions)
 
 
 async def find_actor(context: Context, *, kind: str, actor_id: UUID | None) -> Actor | None:

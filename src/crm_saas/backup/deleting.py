@@ -60,7 +60,11 @@ async def delete_tenant(
         tell("Waiting for what began before …")
         await _wait_for_older_transactions(database, wait_seconds_max)
         async with database.transaction(None) as session:
-            return await _delete(session, database, slug, tell)
+            deleted = await _delete(session, database, slug, tell)
+        # Once more: a worker may have ended a file, whose rows it had read before. What one ends
+        # later still is removed by itself, or as a stray.
+        await Files.from_settings(settings).delete_all(str(deleted.id))
+        return deleted
 
 
 async def _close(database: Database, slug: str) -> None:
@@ -132,6 +136,7 @@ async def _delete(session: AsyncSession, database: Database, slug: str, tell: Te
     await cursor.execute("delete from sys_tenants_mst where id = %s", [tenant_id])
     # Last, and before the commit: a store that fails leaves a tenant that can be deleted again.
     await Files.from_settings(database.settings).delete_all(str(tenant_id))
+    tell("Its files are gone.")
     return Deleted(tenant_id, slug, removed)
 
 

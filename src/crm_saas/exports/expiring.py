@@ -1,15 +1,20 @@
 """Exports whose time is over: their files go, and in the end their rows."""
 
+from collections.abc import Collection
+from uuid import UUID
+
 from sqlalchemy import ColumnElement, Interval, and_, cast, delete, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_saas.exports.models import EXPORTS, Export
 from crm_saas.exports.queries import UNFINISHED
-from crm_saas.exports.service import end_export, name_of
+from crm_saas.exports.service import ROOM, end_export, name_of
 from crm_saas.kit.context import Context, renewed
 from crm_saas.kit.db import Database
 from crm_saas.kit.events import record
 from crm_saas.kit.files import Files
 from crm_saas.kit.jobs import enqueue_for_tenants
+from crm_saas.kit.strays import forget_strays
 
 EXPIRE = "exports.expire"
 EXPIRE_AT_ONCE = 100
@@ -75,6 +80,20 @@ async def expire_everywhere(platform: Database) -> None:
         )
         await enqueue_for_tenants(session, list(found), EXPIRE)
     await Files.from_settings(platform.settings).forget_abandoned()
+
+
+async def forget_files(platform: Database) -> None:
+    """Files in this slice's room that belong to no export: of attempts that died, mostly."""
+    await forget_strays(platform, (ROOM,), _names_of)
+
+
+async def _names_of(session: AsyncSession, tenants: Collection[UUID]) -> set[str]:
+    rows = await session.execute(
+        select(Export.tenant_org_id, Export.id, Export.attempts).where(
+            Export.tenant_org_id.in_(tenants), Export.status.in_((*UNFINISHED, "ready"))
+        )
+    )
+    return {name_of(*row) for row in rows}
 
 
 def _is_over() -> ColumnElement[bool]:

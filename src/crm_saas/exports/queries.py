@@ -1,5 +1,6 @@
 """Reads of exports."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -7,7 +8,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Select, func, select, tuple_
 
-from crm_saas.access.standing import still_may
+from crm_saas.access.standing import find_actor
 from crm_saas.customers.filters import CustomerFilter
 from crm_saas.exports.errors import ExportExpired, ExportNotFound, ExportNotReady
 from crm_saas.exports.links import Link, make_link
@@ -43,9 +44,11 @@ async def access_linked(context: Context, link: Link) -> Export:
     if shown is None or context.tenant.status != "active":
         raise ExportNotFound
     export: Export = shown[0]
-    needed = {"customers:export", *export.permissions}
-    if not await still_may(
-        context, kind=link.actor_kind, actor_id=link.actor_id, permissions=needed
+    holder = await find_actor(context, kind=link.actor_kind, actor_id=link.actor_id)
+    if (
+        holder is None
+        or not holder.may("customers:export")
+        or not may_see(replace(context, actor=holder), export)
     ):
         raise ExportNotFound
     require_file(export)
@@ -60,7 +63,11 @@ async def list_exports(context: Context, *, limit: int, cursor: str | None) -> P
         at, last = read_cursor(context, question, cursor, tuple[datetime, UUID])
         query = query.where(tuple_(Export.created_at, Export.id) < tuple_(at, last))
     if context.actor.staff_scope != "all":
-        query = query.where(Export.requested_by == context.actor.id)
+        query = query.where(
+            Export.requested_by == context.actor.id,
+            Export.staff_scope == context.actor.staff_scope,
+            Export.team_ids.contained_by(context.actor.team_ids),
+        )
     rows = await context.session.execute(
         query.where(Export.permissions.contained_by(sorted(context.actor.permissions)))
         .order_by(Export.created_at.desc(), Export.id.desc())
@@ -77,9 +84,14 @@ async def list_exports(context: Context, *, limit: int, cursor: str | None) -> P
 
 def may_see(context: Context, export: Export) -> bool:
     """Whoever sees fewer customers, or less of them, gets no file of somebody who sees more."""
-    if context.actor.staff_scope != "all" and export.requested_by != context.actor.id:
+    actor = context.actor
+    if actor.staff_scope != "all" and (
+        export.requested_by != actor.id
+        or export.staff_scope != actor.staff_scope
+        or not set(actor.team_ids).issuperset(export.team_ids)
+    ):
         return False
-    return context.actor.permissions.issuperset(export.permissions)
+    return actor.permissions.issuperset(export.permissions)
 
 
 async def count_unfinished(context: Context) -> int:

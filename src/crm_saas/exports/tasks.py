@@ -13,7 +13,7 @@ from sqlalchemy import Select, select, text, update
 
 from crm_saas.custom.queries import load_fields
 from crm_saas.exports.errors import TooManyForPaper
-from crm_saas.exports.expiring import EXPIRE, expire_everywhere, expire_exports
+from crm_saas.exports.expiring import EXPIRE, expire_everywhere, expire_exports, forget_files
 from crm_saas.exports.making import make_file
 from crm_saas.exports.models import Export, Progress
 from crm_saas.exports.queries import UNFINISHED, filter_of
@@ -166,4 +166,5 @@ JOBS = (
 )
 PERIODIC_JOBS = (
     PeriodicJob(name="exports.expire_everywhere", cron="*/10 * * * *", function=expire_everywhere),
+    PeriodicJob(name="exports.forget_files", cron="17 2 * * *", function=forget_files),
 )

@@ -1,17 +1,18 @@
 """From the body of a request to an import."""
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 from litestar import Request, Response
+from sqlalchemy import select
 
 from crm_saas.imports.encodings import Delimiter, Encoding
+from crm_saas.imports.models import Import
 from crm_saas.imports.schemas import ImportView
 from crm_saas.imports.uploading import Kept, add_import, keep_upload
 from crm_saas.imports.views import view_import
 from crm_saas.kit import idempotency
-from crm_saas.kit.context import Context
+from crm_saas.kit.context import Context, renewed
 from crm_saas.kit.files import Files
 from crm_saas.kit.uploads import receive_upload
 
@@ -37,13 +38,22 @@ async def receive_import(
     key = request.headers.get("idempotency-key")
     saved = False
     try:
-        async with context.database.transaction(context.scope) as session:
-            answer = await _answer(replace(context, session=session), kept, key, upload.digest)
-            saved = not answer.headers.get("Idempotency-Replayed")
+        async with renewed(context) as saving:
+            answer = await _answer(saving, kept, key, upload.digest)
+        saved = not answer.headers.get("Idempotency-Replayed")
     finally:
-        if not saved:
+        # Where the connection broke at its end, the commit may have come through all the same.
+        if not saved and not await _is_listed(context, kept):
             await Files.from_settings(settings).delete(kept.name)
     return answer
+
+
+async def _is_listed(context: Context, kept: Kept) -> bool:
+    async with renewed(context) as asking:
+        found = await asking.session.scalar(
+            select(Import.id).where(Import.tenant_org_id == context.tenant.id, Import.id == kept.id)
+        )
+    return found is not None
 
 
 async def _answer(

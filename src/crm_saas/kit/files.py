@@ -13,10 +13,10 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
@@ -31,10 +31,16 @@ from crm_saas.kit.settings import Settings, SettingsError, data_folder
 PART_BYTES = 5 * 1024 * 1024
 PARTS_AT_ONCE = 2
 READ_BYTES = 2 * 1024 * 1024
+LISTED_AT_ONCE = 1000
 ABANDONED_SECONDS = 24 * 3600
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _NAME = re.compile(rf"{_UUID}/[a-z_]{{1,40}}/{_UUID}")
 _PREFIX = re.compile(rf"{_UUID}(?:/[a-z_]{{1,40}})?")
+
+
+class Listed(NamedTuple):
+    name: str
+    written_at: datetime
 
 
 class FileMissing(Problem):
@@ -122,8 +128,18 @@ class Files:
         if not _PREFIX.fullmatch(prefix):
             raise ValueError("A prefix reads {tenant_id} or {tenant_id}/{room}.")
         with _telling():
-            async for found in obstore.list(self._store, prefix, chunk_size=1000):
+            async for found in obstore.list(self._store, prefix, chunk_size=LISTED_AT_ONCE):
                 await obstore.delete_async(self._store, [each["path"] for each in found])
+
+    async def list_all(self) -> AsyncIterator[list[Listed]]:
+        """Every tenant's files, a thousand at a time."""
+        with _telling():
+            async for found in obstore.list(self._store, chunk_size=LISTED_AT_ONCE):
+                yield [
+                    Listed(each["path"], each["last_modified"])
+                    for each in found
+                    if _NAME.fullmatch(each["path"])
+                ]
 
     async def forget_abandoned(self) -> None:
         """Removes what writers that died have left. In S3 a rule of the bucket's does it."""

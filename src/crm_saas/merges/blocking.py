@@ -6,7 +6,8 @@ some key even after an error or two: the half of the phone that was typed right,
 the name that was.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from math import prod
@@ -17,6 +18,7 @@ from sqlalchemy import TextClause, text
 
 from crm_saas.customers.contacts import SHARED_MAILBOXES, phones_nearly_agree
 from crm_saas.customers.similarity import NameCounts
+from crm_saas.merges.profiles import LIVING
 
 # Slices are such that a step of a sweep takes some seconds, and its keys some ten megabytes.
 CUSTOMERS_A_SLICE = 500_000
@@ -51,7 +53,7 @@ from (
     from org_customers_mst c
     {words}
     where c.tenant_org_id = :tenant
-        and c.status in ('active', 'inactive', 'blocked')
+        and c.status in {living}
         and {condition}
 ) as k
 where abs(mod(hashtextextended(k.key, 0), cast(:slices as bigint))) = :slice
@@ -79,7 +81,11 @@ class Kind:
     def query(self) -> TextClause:
         return text(
             _GROUPED.format(
-                key=self.key, hint=self.hint, condition=self.condition, words=self.words
+                key=self.key,
+                hint=self.hint,
+                condition=self.condition,
+                words=self.words,
+                living=LIVING,
             )
         )
 
@@ -185,3 +191,12 @@ class Pairing:
         who has the phone or the birth date in common is found by that."""
         rarity = prod(self.counts.share(word) for word in words)
         return self.counts.chance > rarity * _LITTLE_ELSE
+
+
+async def pairs_of(
+    pairing: Pairing, ids: Sequence[UUID], hints: Sequence[str]
+) -> Iterable[tuple[UUID, UUID]]:
+    """A large block beside the event loop: to check each with each takes up to half a second."""
+    if len(ids) <= HOLDERS_MAX:
+        return pairing.pairs(ids, hints)
+    return await asyncio.to_thread(lambda: list(pairing.pairs(ids, hints)))

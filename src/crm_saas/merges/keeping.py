@@ -102,6 +102,23 @@ async def drop_suggestions(context: Context, ids: Collection[UUID]) -> list[UUID
     return list(rows)
 
 
+async def settled_again(context: Context, there: Mapping[Pair, UUID]) -> list[UUID]:
+    """Of these open suggestions, those of two whom a merge has made a pair that was decided."""
+    settled = await settled_pairs(context, {customer for pair in there for customer in pair})
+    return [row_id for pair, row_id in there.items() if pair in settled]
+
+
+async def count_new(context: Context, found: Collection[Pair]) -> int:
+    """How many of these are neither suggested nor decided yet."""
+    members = {customer for pair in found for customer in pair}
+    if not members:
+        return 0
+    known = (
+        await settled_pairs(context, members) | (await open_suggestions(context, members)).keys()
+    )
+    return len(set(found) - known)
+
+
 async def settled_pairs(context: Context, members: Collection[UUID]) -> set[Pair]:
     """Pairs of these that were decided: for what was merged into either of two, it counts too."""
     survivor = {customer: customer for customer in members}

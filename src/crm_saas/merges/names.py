@@ -10,6 +10,7 @@ from crm_saas.customers.similarity import NameCounts
 from crm_saas.kit.context import Context
 from crm_saas.kit.ids import new_id
 from crm_saas.merges.models import CountedNames
+from crm_saas.merges.profiles import LIVING
 
 WORDS_MAX = 20_000
 _KEPT = timedelta(days=7)
@@ -17,37 +18,37 @@ _GROWTH = 1.2
 # Counting a tenant of so many takes milliseconds.
 _SMALL = 2000
 
-_COUNT = text("""
+_COUNT = text(f"""
 select count(*)
 from org_customers_mst c
-where c.tenant_org_id = :tenant and c.status in ('active', 'inactive', 'blocked')
-""")
-_COUNT_WORDS = text("""
+where c.tenant_org_id = :tenant and c.status in {LIVING}
+""")  # noqa: S608 - a constant
+_COUNT_WORDS = text(f"""
 select w.word, count(*)
 from org_customers_mst c
 cross join lateral (
     select distinct word
     from unnest(string_to_array(concat_ws(' ', c.name_skeleton, c.name2_skeleton), ' ')) as word
 ) as w
-where c.tenant_org_id = :tenant and c.status in ('active', 'inactive', 'blocked')
+where c.tenant_org_id = :tenant and c.status in {LIVING}
 group by w.word
 having count(*) > 1
 order by count(*) desc, w.word
 limit :most
-""")
-_COUNT_SPELLED = text("""
+""")  # noqa: S608 - a constant
+_COUNT_SPELLED = text(f"""
 select w.word, count(*)
 from org_customers_mst c
 cross join lateral (
     select distinct word
     from unnest(string_to_array(concat_ws(' ', c.name_norm, c.name2_norm), ' ')) as word
 ) as w
-where c.tenant_org_id = :tenant and c.status in ('active', 'inactive', 'blocked')
+where c.tenant_org_id = :tenant and c.status in {LIVING}
 group by w.word
 having count(*) > 1
 order by count(*) desc, w.word
 limit :most
-""")
+""")  # noqa: S608 - a constant
 # Words as they are spelled are kept beside those of consonants, under a sign that is in no name.
 _SPELLED = "="
 _NUMBERS_GIVEN = text("""

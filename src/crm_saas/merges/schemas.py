@@ -174,10 +174,12 @@ class DismissSuggestions(Struct):
 
 
 class LeftOut(Struct):
-    """Blocks that were too large to compare each with each, and the customers in them."""
+    """Blocks that were too large to compare each with each, and the customers in them; and likely
+    pairs that found no room, since as many suggestions are open as there may be."""
 
     blocks: int
     customers: int
+    suggestions: int = 0
 
 
 class SweepView(Struct):

@@ -18,8 +18,8 @@ from crm_saas.customers.comparing import forget_noted
 from crm_saas.customers.similarity import NameCounts, Suggestion
 from crm_saas.kit.context import Context
 from crm_saas.kit.events import record
-from crm_saas.merges.blocking import CUSTOMERS_A_SLICE, KINDS, Kind, Pairing
-from crm_saas.merges.keeping import Pair, drop_suggestions, keep_pairs
+from crm_saas.merges.blocking import CUSTOMERS_A_SLICE, KINDS, Kind, Pairing, pairs_of
+from crm_saas.merges.keeping import Pair, count_new, drop_suggestions, keep_pairs, settled_again
 from crm_saas.merges.models import DUPLICATES, SWEEPS, Duplicate, Sweep
 from crm_saas.merges.names import count_names, counted_names
 from crm_saas.merges.profiles import profiles_of
@@ -82,6 +82,7 @@ class Step:
     compared: int = 0
     found: int = 0
     dropped: int = 0
+    left_out: int = 0
 
 
 async def _compare_slice(
@@ -103,7 +104,7 @@ async def _compare_slice(
             sweep,
             compared=sweep.compared + step.compared,
             found=sweep.found + step.found,
-            left_out=_with_left_out(sweep, pairing),
+            left_out=_with_left_out(sweep, pairing, step.left_out),
         )
 
 
@@ -128,7 +129,7 @@ async def _pairs(
         pairing.kind.query(), {"tenant": context.tenant.id, "slices": slices, "slice": part}
     )
     async for ids, hints in blocks:
-        for pair in pairing.pairs(ids, hints):
+        for pair in await pairs_of(pairing, ids, hints):
             gathered.add(pair)
             if len(gathered) >= PAIRS_AT_ONCE:
                 yield sorted(gathered)
@@ -174,7 +175,12 @@ async def _likely(step: Step, sent: Read) -> dict[Pair, Suggestion]:
 
 
 async def _keep(step: Step, found: dict[Pair, Suggestion]) -> None:
-    pairs = sorted(found, key=lambda pair: -found[pair].score)[: max(0, step.room)]
+    """The likeliest first, as far as there is room; what finds none is counted."""
+    likeliest = sorted(found, key=lambda pair: -found[pair].score)
+    pairs, surplus = likeliest[: max(0, step.room)], likeliest[max(0, step.room) :]
+    for start in range(0, len(surplus), WRITTEN_AT_ONCE):
+        chunk_left = surplus[start : start + WRITTEN_AT_ONCE]
+        step.left_out += await count_new(step.context, chunk_left)
     for start in range(0, len(pairs), WRITTEN_AT_ONCE):
         chunk = {pair: found[pair] for pair in pairs[start : start + WRITTEN_AT_ONCE]}
         async with step.context.aside() as session:
@@ -187,7 +193,8 @@ async def _keep(step: Step, found: dict[Pair, Suggestion]) -> None:
 
 
 async def _end(context: Context, sweep: Sweep) -> None:
-    """Drops what is not likely any more, and what waited to be compared when the sweep began."""
+    """Drops what is not likely any more or was decided, and what waited to be compared when the
+    sweep began."""
     counts = await counted_names(context)
     async with _step(context, sweep, counts) as step:
         last: UUID | None = None
@@ -228,11 +235,12 @@ async def _drop_unlikely(step: Step, last: UUID | None) -> UUID | None:
     read = await _read(step, list(pairs))
     await step.scorer.send(read.batch)
     likely = await _likely(step, read)
-    unlikely = [row_id for pair, row_id in pairs.items() if pair not in likely]
+    unlikely = {row_id for pair, row_id in pairs.items() if pair not in likely}
+    settled = await settled_again(step.context, pairs)
     async with step.context.aside() as session:
         context = replace(step.context, session=session)
         await _check_is_running(context, step.sweep)
-        dropped = await drop_suggestions(context, unlikely)
+        dropped = await drop_suggestions(context, unlikely.union(settled))
         await _record(context, step.sweep, "duplicates.dropped", dropped)
     step.dropped += len(dropped)
     reached: UUID = rows[-1].id
@@ -277,9 +285,10 @@ def _as_read(statement: Any, tenant_id: UUID, sweep: Sweep) -> Any:
     )
 
 
-def _with_left_out(sweep: Sweep, pairing: Pairing) -> dict[str, Any]:
-    if not pairing.left_out.blocks:
+def _with_left_out(sweep: Sweep, pairing: Pairing, suggestions: int) -> dict[str, Any]:
+    now = asdict(pairing.left_out) | {"suggestions": suggestions}
+    if not any(now.values()):
         return sweep.left_out
-    before = sweep.left_out.get(pairing.kind.name, {"blocks": 0, "customers": 0})
-    now = asdict(pairing.left_out)
-    return sweep.left_out | {pairing.kind.name: {key: before[key] + now[key] for key in now}}
+    before = sweep.left_out.get(pairing.kind.name, {})
+    summed = {name: before.get(name, 0) + now[name] for name in now}
+    return sweep.left_out | {pairing.kind.name: summed}

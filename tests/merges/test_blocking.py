@@ -1,0 +1,31 @@
+"""Blocks of customers who have a key in common, and the pairs in them."""
+
+import asyncio
+from uuid import uuid4
+
+from crm_saas.customers.similarity import NameCounts
+from crm_saas.merges.blocking import KINDS, Pairing, pairs_of
+
+
+def test_a_large_block_leaves_the_loop_to_others() -> None:
+    kind = next(kind for kind in KINDS if kind.name == "phoneEnds")
+    pairing = Pairing(kind, NameCounts(0, {}, 1))
+    ids = [uuid4() for _ in range(400)]
+    phones = [f"+968{number * 97:08}" for number in range(len(ids))]
+
+    async def pair() -> int:
+        others = 0
+
+        async def work() -> None:
+            nonlocal others
+            while True:
+                others += 1
+                await asyncio.sleep(0)
+
+        working = asyncio.create_task(work())
+        found = list(await pairs_of(pairing, ids, phones))
+        working.cancel()
+        assert set(found) == set(pairing.pairs(ids, phones))
+        return others
+
+    assert asyncio.run(pair()) > 1
