@@ -126,9 +126,7 @@ def _differs(row: Row[Any], columns: Mapping[str, Any]) -> bool:
     return before != after
 
 
-def _difference(
-    row: Row[Any], columns: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _difference(row: Row[Any], columns: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Of what is changed, how it was and how it will be."""
     wanted = dict(columns)
     if "custom_fields" in wanted:

@@ -18,9 +18,7 @@ _SAME = (
 )  # fmt: skip
 
 
-@post(
-    "/customers/bulk/dry-run", permission="customers:bulk", status_code=200, responses=problems()
-)
+@post("/customers/bulk/dry-run", permission="customers:bulk", status_code=200, responses=problems())
 async def count_bulk(context: RequestContext, data: JSONBody[StartBulk]) -> BulkCount:
     """Checks all of it, and says how many customers it would be; changes nothing."""
     counted = await service.count_bulk(context, data)
