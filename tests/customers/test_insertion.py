@@ -183,8 +183,8 @@ def test_a_customer_beyond_the_scope_is_not_made(tenant: TestTenant) -> None:
         app.execute("select set_request_scope(%s, 'own', %s, '{}')", [tenant.id, new_id()])
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             app.execute(
-                "select * from create_customer(%s, '{}', '[]', %s, '{}', '[]', 'x', false, '[]',"
-                " null)",
+                "select * from"
+                " create_customer(%s, '{}', '[]', %s, '{}', '[]', 'x', false, '[]', null)",
                 [tenant.id, json.dumps(_guest(new_id()))],
             )
 
