@@ -26,6 +26,7 @@ from crm_saas.imports.limits import (
 )
 from crm_saas.imports.sheets import read_sheet
 from crm_saas.imports.tables import NoValue, Row
+from crm_saas.kit.errors import Unavailable
 
 _NICENESS = 10
 # A character is six bytes of JSON at the most.
@@ -38,8 +39,11 @@ _TOO_MUCH = (
 )
 
 
-class ReaderStopped(Exception):
+class ReaderStopped(Unavailable):
     """Somebody ended the process, or a fault of ours, which it has printed."""
+
+    def __init__(self) -> None:
+        super().__init__("The spreadsheet was not read to its end. Send it again.")
 
 
 def read_apart(file: BinaryIO, cpu_seconds: int) -> Generator[Row, None, None]:
