@@ -55,6 +55,16 @@ def test_the_file_can_be_imported_again_then(api: httpx.Client, begin: Begin) ->
     assert again.counts == {"created": 1}
 
 
+def test_whose_default_address_goes_has_another(api: httpx.Client, begin: Begin) -> None:
+    there = create_stub(api, name="Amal")
+    importing = begin(HEADER, ["Amal", there["phone"], "", "Muscat"])
+    importing.run()
+    add_address(api, f"/customers/{there['id']}/addresses", city="Sohar")
+    importing.revert()
+    left = api.get(f"/customers/{there['id']}/addresses").json()["items"]
+    assert [(place["city"], place["isDefault"]) for place in left] == [("Sohar", True)]
+
+
 def change_name(api: httpx.Client, customer_id: str) -> None:
     assert api.patch(f"/customers/{customer_id}", json={"name": "Changed"}).status_code == 200
 

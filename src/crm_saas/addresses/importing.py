@@ -82,16 +82,38 @@ def _says(row: Any, columns: Mapping[str, Any]) -> bool:
 
 
 async def remove_added(context: Context, address_ids: Sequence[UUID]) -> list[UUID]:
-    """Takes back addresses that an import added and nobody has changed since."""
-    rows = await context.session.execute(
-        text(
-            "delete from org_customer_addresses_mst a"
-            " where a.tenant_org_id = :tenant and a.id = any(:ids) and a.version = 1"
-            " and a.verification_status = 'pending' returning a.id"
-        ),
-        {"tenant": context.tenant.id, "ids": list(address_ids)},
-    )
-    return list(rows.scalars())
+    """Takes back addresses that an import added and nobody has changed since.
+
+    Whose default goes has the newest of the others in its place (SPEC 4.2). Returns the ids of all
+    that it touched.
+    """
+    tenant = {"tenant": context.tenant.id}
+    removed = (await context.session.execute(_REMOVE, tenant | {"ids": list(address_ids)})).all()
+    without = [row.customer_id for row in removed if row.is_default]
+    promoted = await context.session.scalars(_PROMOTE, tenant | {"customers": without})
+    return [row.id for row in removed] + list(promoted)
+
+
+_REMOVE = text("""
+    delete from org_customer_addresses_mst a
+    where a.tenant_org_id = :tenant
+        and a.id = any(:ids)
+        and a.version = 1
+        and a.verification_status = 'pending'
+    returning a.id, a.customer_id, a.is_default
+""")
+_PROMOTE = text("""
+    update org_customer_addresses_mst a
+    set is_default = true, version = a.version + 1, updated_at = now()
+    where a.tenant_org_id = :tenant
+        and a.id = any(array(
+            select distinct on (o.customer_id) o.id
+            from org_customer_addresses_mst o
+            where o.tenant_org_id = :tenant and o.customer_id = any(:customers)
+            order by o.customer_id, o.created_at desc, o.id desc
+        ))
+    returning a.id
+""")
 
 
 async def changed_addresses(context: Context, added: Mapping[UUID, UUID | None]) -> set[UUID]:

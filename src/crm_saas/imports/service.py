@@ -34,7 +34,7 @@ async def start(context: Context, import_id: UUID, sent: Plan, *, is_dry: bool) 
     plan = await _decide(context, row, sent)
     if {"assignedTo", "teamId"} & set(plan.mapping.values()):
         context.actor.require("customers:assign")
-    if row.status == "cancelled" and row.counts.get("created", 0) + row.counts.get("updated", 0):
+    if row.counts.get("created", 0) + row.counts.get("updated", 0):
         _require_same(row, plan, is_dry=is_dry)
     phase = _first_phase(row, plan, is_dry=is_dry)
     if phase == "reading":
@@ -76,7 +76,7 @@ def _first_phase(row: Import, plan: KeptPlan, *, is_dry: bool) -> str:
 
 
 def _require_same(row: Import, plan: KeptPlan, *, is_dry: bool) -> None:
-    """A run that was cancelled half-way goes on as it began, or is reverted."""
+    """A run that ended half-way goes on as it began, or is reverted."""
     if is_dry or kept_plan(row) != plan:
         raise ImportBusy(
             "Part of this import is done. Run it again with the same plan, revert it, or upload "

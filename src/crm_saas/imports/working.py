@@ -80,7 +80,6 @@ async def _read(run: Run, until: float) -> str | None:
         context, row, _ = locked
         chunk = await asyncio.to_thread(rows.checked_after, row.rows_read, checker)
         if chunk.last is None:
-            row.rows_total = row.rows_read
             return False
         await staging.insert_rows(context, run.import_id, chunk.encoded)
         row.rows_read = chunk.last
@@ -99,6 +98,8 @@ async def _find_twins(run: Run) -> str | None:
     async with run.chunk() as (context, row, plan):
         twins = await staging.refuse_twins(context, run.import_id, plan)
         row.counts = dict(Counter(row.counts) + Counter(refused=twins, duplicates=twins))
+        # Only now may a run take the rows over: before, two of them may have one phone.
+        row.rows_total = row.rows_read
         row.phase, row.rows_done = "comparing" if row.is_dry else "writing", 0
         return row.phase
 
