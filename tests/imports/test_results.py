@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ import pytest
 from crm_saas.imports.tasks import expire, expire_everywhere, forget_files
 from crm_saas.kit.db import Database
 from crm_saas.kit.files import FilesUnavailable
+from crm_saas.kit.settings import Settings
 from crm_saas.tenancy.registry import job_context
 from factories.customers import create_guest, create_stub, new_phone
 from factories.imports import Importing, upload
@@ -81,15 +82,8 @@ def test_what_has_expired_is_forgotten(
     with psycopg.connect(settings.url("crm_platform")) as platform:
         platform.execute("update org_imports set expires_at = now() where id = %s", [importing.id])
 
-    async def expire() -> None:
-        database = Database(settings, "crm_platform")
-        try:
-            await expire_everywhere(database)
-        finally:
-            await database.close()
-
     for _ in range(3):  # rows, files, and nothing more
-        asyncio.run(expire())
+        run_in(settings, expire_everywhere)
         run_jobs()
     assert [path.name for path in files_of(own)] == [kept.id]
     assert importing.rows() == []
@@ -97,6 +91,35 @@ def test_what_has_expired_is_forgotten(
     for method, path in (("GET", "result"), ("POST", "revert")):
         answer = api.request(method, f"/imports/{importing.id}/{path}")
         assert (answer.status_code, answer.json()["type"].split("/")[-1]) == (410, "import-expired")
+
+
+def test_work_that_no_job_does_any_more_ends(
+    own: TestTenant, begin: Begin, run_jobs: Callable[[], None]
+) -> None:
+    lost = begin(["Name", "Phone"], ["Amal", new_phone()])
+    busy = begin(["Name", "Phone"], ["Said", new_phone()])
+    settings = own.server.settings
+    with psycopg.connect(settings.url("crm_platform")) as platform:
+        platform.execute("update org_imports set status = 'running', phase = 'reading'")
+        platform.execute(
+            "update org_imports set updated_at = now() - interval '25 hours' where id = %s",
+            [lost.id],
+        )
+    run_in(settings, expire_everywhere)
+    run_jobs()
+    assert (lost.state["status"], busy.state["status"]) == ("failed", "running")
+    assert "again and again" in lost.state["failure"]
+
+
+def run_in(settings: Settings, job: Callable[[Database], Awaitable[None]]) -> None:
+    async def go() -> None:
+        database = Database(settings, "crm_platform")
+        try:
+            await job(database)
+        finally:
+            await database.close()
+
+    asyncio.run(go())
 
 
 def test_a_store_that_hangs_holds_no_transaction_open(

@@ -129,6 +129,15 @@ async def end(
         await _finish(context, row, status)
 
 
+async def give_up(context: Context, row: Import) -> None:
+    """Of work that no job does any more."""
+    row.failure = (
+        "Something went wrong on our side, again and again. What is done stays and can be "
+        "reverted; upload the file again to import the rest."
+    )
+    await _finish(context, row, "failed")
+
+
 async def _finish(context: Context, row: Import, status: str) -> None:
     row.status, row.phase, row.cancelling = status, None, False
     row.finished_at, row.expires_at = datetime.now(UTC), expiry(status)

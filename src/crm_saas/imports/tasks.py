@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_saas.imports import staging
 from crm_saas.imports.models import TABLE, Import
-from crm_saas.imports.retention import BUSY
+from crm_saas.imports.retention import BUSY, LOST_AFTER
+from crm_saas.imports.runs import give_up
 from crm_saas.imports.service import JOB
 from crm_saas.imports.stored import RESULTS, UPLOADS, result_name, upload_name
 from crm_saas.imports.working import work
@@ -31,12 +32,29 @@ async def expire(context: Context) -> None:
     dies in between is a stray, and goes as one.
     """
     async with renewed(context) as ending:
+        await _end_lost(ending)
+    async with renewed(context) as ending:
         import_id = await _end_overdue(ending)
     if import_id is None:
         return
     files = Files.from_settings(context.settings)
     for name_of in (result_name, upload_name):
         await files.delete(name_of(context.tenant.id, import_id))
+
+
+async def _end_lost(context: Context) -> None:
+    row = await context.session.scalar(
+        select(Import)
+        .where(
+            Import.tenant_org_id == context.tenant.id,
+            Import.status.in_(BUSY),
+            Import.updated_at < datetime.now(UTC) - LOST_AFTER,
+        )
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    if row is not None:
+        await give_up(context, row)
 
 
 async def _end_overdue(context: Context) -> UUID | None:
