@@ -17,7 +17,7 @@ from crm_saas.kit.wire import BEGIN, COMMIT, Statement, Wire
 
 ECHO = Statement("select %(value)s::text, %(number)s::bigint, %(id)s::uuid, %(names)s::text[]")
 PID = Statement("select pg_backend_pid()").with_values()
-SPOIL = Statement("do $$ begin raise unique_violation using constraint = 'x_uq'; end $$")
+SPOIL = Statement("insert into spoilt values (1)")
 MAKE = Statement("create temporary table if not exists made (n int) on commit delete rows")
 COUNT = Statement("select count(*) from made").with_values()
 ADD = Statement("insert into made values (1)").with_values()
@@ -72,6 +72,11 @@ def test_a_text_is_not_cut_at_its_nul(settings: Settings) -> None:
 def test_what_fails_undoes_what_was_sent_with_it(settings: Settings) -> None:
     async def go(wire: Wire) -> None:
         await wire.fetch(MAKE.with_values())
+        await wire.driver.execute(
+            "create temporary table spoilt (n int constraint x_uq unique); "
+            "insert into spoilt values (1)"
+        )
+        await wire.driver.commit()
         added, spoilt, counted = await wire.send(ADD, SPOIL.with_values(), COUNT)
         assert added.rows() == []
         for failed in (spoilt, counted):

@@ -33,11 +33,12 @@ STRANGERS = UUID("019a9f00-0000-7000-8000-0000000000c1")
 
 _PAIRS = """
 insert into org_customer_duplicates
-    (tenant_org_id, id, customer_a, customer_b, score, evidence)
+    (tenant_org_id, id, customer_a, customer_b, score, evidence, ground)
 select
     %(tenant)s, gen_random_uuid(), least(a.id, b.id), greatest(a.id, b.id),
     0.5 + (n.n * 7919 %% 997) / 2000.0,
-    case when n.n %% 100 = 0 then '[{"kind": "email"}]' else '[{"kind": "name"}]' end::jsonb
+    case when n.n %% 100 = 0 then '[{"kind": "email"}]' else '[{"kind": "name"}]' end::jsonb,
+    case when n.n %% 100 = 0 then 'email' else 'name' end
 from generate_series(1, %(open)s) as n
 join org_customers_mst a
     on a.tenant_org_id = %(tenant)s

@@ -95,7 +95,7 @@ FAULTS = (
     Fault(
         "a file is for everybody who may export",
         "src/crm_saas/exports/queries.py",
-        "return context.actor.permissions.issuperset(export.permissions)",
+        "return actor.permissions.issuperset(export.permissions)",
         "return True",
         ("tests/exports/test_downloads.py::test_nobody_gets_more_than_they_see",),
     ),

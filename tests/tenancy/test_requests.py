@@ -12,7 +12,9 @@ import pytest
 
 from crm_saas.kit.db import Database
 from crm_saas.kit.errors import Unavailable
+from crm_saas.kit.lending import _break
 from crm_saas.kit.settings import Settings
+from crm_saas.kit.wire import BEGIN
 from crm_saas.tenancy.commits import commit
 from factories.codes import new_mobile
 from factories.customers import create_guest, new_phone
@@ -191,5 +193,39 @@ def test_a_connection_that_broke_before_the_commit_is_no_fault_of_ours(settings:
                     await commit(session, wire, scope)
         finally:
             await database.close()
+
+    asyncio.run(go())
+
+
+def test_one_that_broke_beside_the_session_is_not_taken_for_saved(settings: Settings) -> None:
+    async def go() -> None:
+        database = Database(settings)
+        scope: Any = {"type": "http", "state": {"release": lambda: None}}
+        try:
+            async with await database.borrow() as wire, database.session_on(wire) as session:
+                (begun,) = await wire.send(BEGIN)
+                assert begun.rows() == []
+                _break(wire.driver.pgconn)
+                with pytest.raises(Unavailable):
+                    await commit(session, wire, scope)
+        finally:
+            await database.close()
+
+    asyncio.run(go())
+
+
+def test_what_was_let_go_is_committed_once(settings: Settings) -> None:
+    async def go() -> None:
+        database = Database(settings)
+        released: list[bool] = []
+        scope: Any = {"type": "http", "state": {"release": lambda: released.append(True)}}
+        try:
+            async with await database.borrow() as wire, database.session_on(wire) as session:
+                await wire.send(BEGIN)
+                for _ in range(2):
+                    assert await commit(session, wire, scope) == {}
+        finally:
+            await database.close()
+        assert released == [True]
 
     asyncio.run(go())

@@ -112,22 +112,26 @@ class Wire:
         # Ends with the driver's connection, as what is prepared on it does.
         self._prepared: set[bytes] = lent.info.setdefault(_PREPARED, set())
         self._is_outdated = False
+        self._is_over = False
 
     @property
-    def is_lent(self) -> bool:
+    def is_over(self) -> bool:
         """Given back, the connection is somebody else's: nothing of it may be read or sent."""
-        return self.lent.is_valid
+        return self._is_over
 
     @property
     def in_transaction(self) -> bool:
-        return self.is_lent and (self.driver.pgconn.transaction_status != TransactionStatus.IDLE)
+        """Also of one that broke: what was begun on it is not committed."""
+        return not self._is_over and (
+            self.driver.pgconn.transaction_status != TransactionStatus.IDLE
+        )
 
     async def roll_back(self) -> None:
         """Ends a transaction that nobody has committed; what broke has ended by itself.
 
         Not by psycopg, which forgets with each rollback all that it has prepared.
         """
-        if self.in_transaction:
+        if self.lent.is_valid and self.in_transaction:
             with suppress(DBAPIError):
                 await self.send(ROLLBACK)
 
@@ -142,7 +146,10 @@ class Wire:
 
     async def give_back(self) -> None:
         """To the pool, once; nothing is sent any more."""
-        if not self.is_lent:
+        if self._is_over:
+            return
+        self._is_over = True
+        if not self.lent.is_valid:
             return
         if self._is_outdated:
             await greenlet_spawn(self.lent.invalidate)
@@ -160,7 +167,7 @@ class Wire:
 
         Whether a statement failed is its answer's to say, where its rows are taken.
         """
-        if not self.is_lent:
+        if self._is_over:
             raise RuntimeError("the connection was given back")
         began_idle = not self.in_transaction
         results = await self._exchange(calls)
@@ -193,7 +200,7 @@ class Wire:
 
     def failure(self, call: Call, error: psycopg.Error) -> DBAPIError:
         broken = self.driver.closed or self.driver.broken
-        if broken and self.is_lent:
+        if broken and self.lent.is_valid:
             # As SQLAlchemy does: what ended one connection has most likely ended all others.
             self.lent._pool._invalidate(self.lent, error, _checkin=False)  # noqa: SLF001
         return as_database_error(call.statement.text, error, broken=broken)

@@ -23,7 +23,7 @@ async def commit(
     Once: a route that let its transaction go has none any more, and its connection may be
     another request's by now.
     """
-    if not wire.is_lent:
+    if wire.is_over:
         return {}
     try:
         if session.in_transaction():
