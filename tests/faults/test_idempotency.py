@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from assurance import Reached
+from crm_saas.kit.wire import COMMIT
 from factories.customers import new_name, new_phone
 from factories.database import rows
 from factories.processes import wait_for
@@ -112,7 +113,7 @@ class Line:
 
         def judge(direction: Direction, chunk: bytes) -> Fate:
             nonlocal committed
-            committed = committed or (direction == "request" and b"COMMIT" in chunk)
+            committed = committed or (direction == "request" and COMMIT.statement.name in chunk)
             return Fate.SWALLOW if committed and direction == "answer" else Fate.PASS
 
         self.database.judge = judge
