@@ -53,8 +53,14 @@ class Striking:
     [
         ("cut before a commit arrives", Striking("request", b"commit", Fate.CUT)),
         ("cut before a commit is confirmed", Striking("request", b"commit", Fate.PASS_AND_CUT)),
-        ("cut in the middle of a transaction", Striking("request", b"into org_", Fate.CUT)),
-        ("half-closed in a transaction", Striking("request", b"into org_", Fate.HALF_CLOSE)),
+        (
+            "cut in the middle of a transaction",
+            Striking("request", b"claim_idempotency_key(", Fate.CUT),
+        ),
+        (
+            "half-closed in a transaction",
+            Striking("request", b"claim_idempotency_key(", Fate.HALF_CLOSE),
+        ),
         ("half-closed by the database", Striking("answer", b"commit", Fate.HALF_CLOSE)),
     ],
     ids=["before commit", "after commit", "in transaction", "half-closed", "half-answered"],
