@@ -1,7 +1,6 @@
 """A sweep for duplicates whose worker is killed goes on, loses no pair and writes none twice."""
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import httpx
@@ -48,23 +47,35 @@ def test_a_sweep_survives_kills_of_its_worker(
             "delete from org_customer_duplicates where tenant_org_id = %s", [crowded.id]
         )
     sweep = start(api)
-    in_a_step = 0
-    for kill in range(KILLS):
+    kill_within_a_step(installation, crowded, api, sweep)
+    for kill in range(1, KILLS):
         wanted = len(undisturbed) * kill // KILLS
         wait_for(
             "some more are written",
-            partial(has, installation, crowded, wanted),
+            lambda wanted=wanted: len(written(installation, crowded)) > wanted,
             seconds_max=SECONDS_MAX,
         )
         installation.worker.kill()
-        before = state(api, sweep)
-        assert before["status"] == "running", "the kill came too late"
-        in_a_step += before["found"] < len(written(installation, crowded))
+        assert state(api, sweep)["status"] == "running", "the kill came too late"
         installation.worker.start()
-    assert in_a_step, "no kill struck between what a step writes and its end"
     assert swept(installation, crowded, api, sweep) == undisturbed
     assert noted(api, sweep) == len(undisturbed)
     reached("kills of a worker in a sweep for duplicates", KILLS)
+
+
+def kill_within_a_step(
+    installation: Installation, tenant: TestTenant, api: httpx.Client, sweep: str
+) -> None:
+    """Between what a step writes and its end, which waits for a lock meanwhile."""
+    wait_for("it has begun", lambda: state(api, sweep)["customers"] > 0, seconds_max=SECONDS_MAX)
+    with installation.superuser() as admin, admin.transaction():
+        admin.execute("select 1 from org_duplicate_sweeps where id = %s for update", [sweep])
+        wait_for(
+            "a step has written", lambda: written(installation, tenant), seconds_max=SECONDS_MAX
+        )
+        installation.worker.kill()
+    assert state(api, sweep)["found"] < len(written(installation, tenant))
+    installation.worker.start()
 
 
 def start(api: httpx.Client) -> str:
@@ -97,10 +108,6 @@ def written(installation: Installation, tenant: TestTenant) -> list[Pair]:
             " where tenant_org_id = %s and status = 'open' order by 1, 2",
             [tenant.id],
         ).fetchall()
-
-
-def has(installation: Installation, tenant: TestTenant, more_than: int) -> bool:
-    return len(written(installation, tenant)) > more_than
 
 
 def noted(api: httpx.Client, sweep: str) -> int:
