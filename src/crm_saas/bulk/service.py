@@ -19,7 +19,7 @@ from crm_saas.custom.values import patched_values
 from crm_saas.customers import listing
 from crm_saas.customers.assignment import check_assignment, require_assigning
 from crm_saas.customers.fields import read_fields
-from crm_saas.customers.filters import API_NAMES, CustomerFilter, CustomerQuery, conditions
+from crm_saas.customers.filters import API_NAMES, CustomerFilter, conditions
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import FieldError, InvalidInput, NotFound
 from crm_saas.kit.events import plain, record
@@ -123,8 +123,8 @@ def _misfits(verb: str, given: set[str]) -> list[FieldError]:
 async def _count(context: Context, sent: StartBulk) -> listing.Count:
     if sent.customer_ids is not UNSET:
         return listing.Count(len(set(sent.customer_ids)), is_capped=False)
-    query = CustomerQuery(**structs.asdict(sent.filter))  # type: ignore[arg-type]
-    return await listing.count_customers(context, query, sort=None)
+    assert sent.filter is not UNSET
+    return await listing.count_customers(context, sent.filter, sort=None)
 
 
 def _new_job(
