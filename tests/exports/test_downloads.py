@@ -12,7 +12,7 @@ import pytest
 from crm_saas.exports import links
 from crm_saas.exports.downloads import read_range
 from crm_saas.exports.errors import RangeNotSatisfiable
-from exports.making import Json, Shop
+from exports.making import Json, Shop, files_of
 from factories.customers import create_stub
 from factories.tenants import make_tenant
 
@@ -62,6 +62,16 @@ def test_a_download_goes_on_where_it_broke_off(shop: Shop, ready: Json) -> None:
     assert (beyond.status_code, kind(beyond)) == (416, "range-not-satisfiable")
     assert beyond.headers["Content-Range"] == f"bytes */{size}"
     assert shop.kinds().count("export.downloaded") == 4
+
+
+def test_no_transaction_waits_for_the_store(shop: Shop, ready: Json) -> None:
+    """What was written before the store was asked stays so when the store fails."""
+    for path in files_of(shop.tenant):
+        path.unlink()
+    before = shop.kinds().count("export.downloaded")
+    for gone in (shop.client.get(f"/exports/{ready['id']}/file"), shop.download(ready["link"])):
+        assert (gone.status_code, kind(gone)) == (410, "file-gone")
+    assert shop.kinds().count("export.downloaded") == before + 2
 
 
 def test_a_link_ends(shop: Shop, ready: Json, monkeypatch: pytest.MonkeyPatch) -> None:
