@@ -156,7 +156,8 @@ def test_on_a_cluster_the_tenants_shard_is_measured(superuser: psycopg.Connectio
     assert mode() == "force_custom_plan"
     superuser.execute(_CLUSTER)
     superuser.execute(
-        "insert into org_customers_mst_102008 select repeat('x', 1000) from generate_series(1, 2000)"
+        "insert into org_customers_mst_102008 select repeat('x', 1000)"
+        " from generate_series(1, 2000)"
     )
     assert mode() == "force_custom_plan", "the extension is there, and nothing distributed"
     superuser.execute("insert into pg_dist_partition values ('org_customers_mst')")
