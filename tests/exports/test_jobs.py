@@ -14,6 +14,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from crm_saas.customers.filters import CustomerFilter
 from crm_saas.exports import service
 from crm_saas.exports.tasks import ATTEMPTS_MAX, make_export
 from crm_saas.kit.db import Database
@@ -198,6 +199,29 @@ def test_a_tenant_may_wait_for_so_many(shop: Shop) -> None:
     )  # fmt: skip
     shop.client.post(f"/exports/{waiting[0]['id']}/cancel")
     assert shop.request()["status"] == "waiting"
+
+
+def test_who_asks_at_the_same_moment_is_counted_too(shop: Shop) -> None:
+    """What another transaction has asked for and not committed cannot be seen, only waited for."""
+    settings = shop.tenant.server.settings
+
+    async def ask(database: Database, times: int) -> None:
+        async with job_context(database, shop.tenant.id, "test") as context:
+            for _ in range(times):
+                await service.request_export(context, file_format="csv", wanted=CustomerFilter())
+
+    async def ask_at_once() -> list[BaseException | None]:
+        database = Database(settings)
+        try:
+            return await asyncio.gather(
+                *(ask(database, service.UNFINISHED_MAX) for _ in range(2)), return_exceptions=True
+            )
+        finally:
+            await database.close()
+
+    outcomes = asyncio.run(ask_at_once())
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NoneType", "TooManyExports"]
+    assert len(shop.client.get("/exports").json()["items"]) == service.UNFINISHED_MAX
 
 
 def test_what_is_asked_for_is_checked_at_once(shop: Shop) -> None:

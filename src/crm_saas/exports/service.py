@@ -25,6 +25,7 @@ from crm_saas.kit.events import record
 from crm_saas.kit.files import file_name
 from crm_saas.kit.ids import new_id
 from crm_saas.kit.jobs import enqueue
+from crm_saas.kit.locks import hold_lock
 from crm_saas.kit.streams import begun
 
 ROOM = "exports"
@@ -79,6 +80,7 @@ async def request_export(context: Context, *, file_format: Format, wanted: Custo
     await load_fields(context)
     conditions(context, wanted)
     await refuse_paper_of_many(context, wanted, file_format)
+    await hold_lock(context, ROOM)
     if await count_unfinished(context) >= UNFINISHED_MAX:
         raise TooManyExports(
             f"{UNFINISHED_MAX} exports wait or run already. Wait for one, or cancel one."
