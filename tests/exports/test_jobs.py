@@ -248,6 +248,21 @@ def test_what_grew_too_long_for_paper_fails_with_a_reason(
     assert failed["status"] == "failed" and "CSV" in failed["failure"]
 
 
+def test_one_whose_starter_lost_the_right_fails_with_a_reason(shop: Shop) -> None:
+    create_guest(shop.client)
+    owner = shop.tenant.client("owner")
+    made = owner.post("/keys", json={"name": "leaver", "role": "manager"}).json()
+    with shop.tenant.server.client(made["key"]) as leaver:
+        requested = leaver.post("/exports", json={"format": "csv"}).json()
+    assert owner.delete(f"/keys/{made['id']}").is_success
+    shop.run_jobs()
+    failed = shop.look(requested)
+    assert (failed["status"], failed["link"]) == ("failed", None)
+    assert "may not see as much" in failed["failure"]
+    assert files_of(shop.tenant) == []
+    assert shop.kinds() == ["export.requested", "export.failed"]
+
+
 def test_a_store_that_fails_is_tried_again_and_then_given_up(shop: Shop, tmp_path: Path) -> None:
     create_guest(shop.client)
     requested = shop.request()

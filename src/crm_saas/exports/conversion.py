@@ -21,7 +21,8 @@ from crm_saas.kit.shares import Shares
 READ_BYTES = 256 * 1024
 Program = Literal["sheets", "pages"]
 # In one process of the API or the worker; others wait for their turn. Pages take much memory.
-AT_ONCE: dict[Program, int] = {"sheets": 2, "pages": 1}
+SHEETS_AT_ONCE, PAGES_AT_ONCE = 2, 1
+AT_ONCE: dict[Program, int] = {"sheets": SHEETS_AT_ONCE, "pages": PAGES_AT_ONCE}
 
 
 class _Turns(NamedTuple):
