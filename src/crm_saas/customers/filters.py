@@ -64,7 +64,9 @@ CustomText = Annotated[str, Meta(max_length=500, pattern=READABLE)]
 Custom = Annotated[dict[str, CustomText], Meta(max_length=10)]
 
 
-class CustomerFilter(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+class CustomerFilter(
+    msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True, omit_defaults=True
+):
     """Every condition must hold; each compares the whole field, names and words by their letters.
 
     `phone`, `email` and `customerNumber` match however they are typed, and with `externalId`, what

@@ -21,6 +21,7 @@ from crm_saas.kit.events import changed, plain, record
 from crm_saas.kit.ids import new_id
 from crm_saas.kit.locks import hold_lock
 from crm_saas.kit.models import Base, Stamped, TenantOwned
+from crm_saas.kit.problems import within
 from crm_saas.kit.schemas import provided
 from crm_saas.kit.texts import tidy_line
 
@@ -139,7 +140,8 @@ async def _read(context: Context, sent: dict[str, Any]) -> dict[str, Any]:
         wanted: CustomerFilter = columns["filter"]
         if wanted.custom:
             await load_fields(context)
-        conditions(context, wanted)
+        with within("filter"):
+            conditions(context, wanted)
         asked = plain(wanted.asked()) or {}
         columns["filter"] = {API_NAMES[name]: value for name, value in asked.items()}
     return columns
