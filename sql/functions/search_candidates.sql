@@ -1,6 +1,6 @@
--- The trigram half of search_customers: at most `most` ids, unranked, of customers whose
--- search_text contains every word; with a threshold, of those that hold something as similar as
--- that to each of the two longest. Words are folded.
+-- Customers for the search for duplicates (merges/finding.py): at most `most` ids, unranked, of
+-- those that hold something as similar as `threshold` to each of the two longest of `words`, which
+-- are folded.
 --
 -- Runs as crm_search, whose only policy (policies/search.sql) carries tenant, scope and words:
 -- under the caller's policies no trigram operator could use its index (DESIGN 2.5).
@@ -12,61 +12,35 @@ rows 200
 set search_path = pg_catalog, public, pg_temp
 as $$
 declare
-    -- fold_text writes ss for it, so no search_text has it and its trigrams end at once.
-    nothing constant text := 'ßßß';
     threshold_before constant text :=
         coalesce(current_setting('pg_trgm.word_similarity_threshold', true), '0.6');
-    patterns text[];
     indexed text[];
-    contained text[] := array['%' || nothing || '%'];
-    similar_to text[] := array[nothing];
 begin
     if tenant is distinct from current_tenant() then
         raise insufficient_privilege using message = 'the search names another tenant';
     end if;
     -- A word without three alphanumerics in a row has no whole trigram and would read the
-    -- index from end to end: such words only filter.
+    -- index from end to end.
     indexed := array(
         select word
         from unnest(words) as word
         where word ~ '[[:alnum:]]{3}'
         order by length(word) desc, word
+        limit 2
     );
     if cardinality(indexed) = 0 then
         return;
     end if;
-    if threshold is null then
-        patterns := array(
-            select '%' || replace(replace(replace(word, '\', '\\'), '%', '\%'), '_', '\_') || '%'
-            from unnest(indexed || words) with ordinality as listed (word, place)
-            order by place
-        );
-        contained := patterns[1:least(3, cardinality(indexed))];
-    else
-        patterns := '{}';
-        similar_to := indexed[1:2];
-    end if;
 
-    execute format('set local app.search_pattern_1 = %L', contained[1]);
-    execute format('set local app.search_pattern_2 = %L', coalesce(contained[2], contained[1]));
-    execute format('set local app.search_pattern_3 = %L', coalesce(contained[3], contained[1]));
-    execute format('set local app.search_similar_1 = %L', similar_to[1]);
-    execute format('set local app.search_similar_2 = %L', coalesce(similar_to[2], similar_to[1]));
+    execute format('set local app.search_similar_1 = %L', indexed[1]);
+    execute format('set local app.search_similar_2 = %L', coalesce(indexed[2], indexed[1]));
     execute format('set local pg_trgm.word_similarity_threshold = %L', coalesce(threshold, 0.6));
 
     -- Planned anew each time: whether the index pays depends on the words.
-    return query execute
-        'select id
-        from org_customers_mst
-        where tenant_org_id = $1
-            and search_text like all ($2)
-        limit $3'
-    using tenant, patterns, least(most, 200);
+    return query execute 'select id from org_customers_mst where tenant_org_id = $1 limit $2'
+    using tenant, least(most, 200);
 
     -- An error needs no clean-up: the rollback that follows it takes `set local` back.
-    set local app.search_pattern_1 = '';
-    set local app.search_pattern_2 = '';
-    set local app.search_pattern_3 = '';
     set local app.search_similar_1 = '';
     set local app.search_similar_2 = '';
     execute format('set local pg_trgm.word_similarity_threshold = %L', threshold_before);
@@ -74,7 +48,7 @@ end
 $$;
 
 comment on function search_candidates(uuid, text[], real, integer)
-is 'Ids found by trigrams for search_customers; reads as crm_search';
+is 'Ids of customers with similar words, for the search for duplicates; reads as crm_search';
 
 -- A function's new owner needs create on the schema at that moment, and only then.
 do $$

@@ -65,7 +65,7 @@ begin
     if tenant is distinct from current_tenant() then
         raise insufficient_privilege using message = 'the search names another tenant';
     end if;
-    perform plan_search();
+    perform plan_search(tenant);
     if query is null or folded = '' then
         return;
     end if;

@@ -32,7 +32,6 @@ set random_page_cost = 0
 set cpu_tuple_cost = 100
 set max_parallel_workers_per_gather = 0
 set jit = off
-set plan_cache_mode = force_generic_plan
 as $$
 declare
     window_bits constant integer := 14;
@@ -48,7 +47,6 @@ begin
     if tenant is distinct from current_tenant() then
         raise insufficient_privilege using message = 'the search names another tenant';
     end if;
-    perform plan_search();
     -- Without three alphanumerics in a row, or a word's beginning, a pattern has no whole trigram
     -- and would read the index from end to end: such ones only filter.
     indexed := array(

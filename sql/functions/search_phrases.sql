@@ -13,7 +13,6 @@ set search_path = pg_catalog, public, pg_temp
 set enable_seqscan = off
 set enable_bitmapscan = off
 set jit = off
-set plan_cache_mode = force_generic_plan
 as $$
 declare
     words_max constant integer := 5;
@@ -25,7 +24,6 @@ begin
     if tenant is distinct from current_tenant() then
         raise insufficient_privilege using message = 'the search names another tenant';
     end if;
-    perform plan_search();
     if cardinality(words) > words_max then
         return '{}';
     end if;

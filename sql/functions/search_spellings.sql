@@ -19,7 +19,6 @@ language plpgsql
 set search_path = pg_catalog, public, pg_temp
 set enable_seqscan = off
 set jit = off
-set plan_cache_mode = force_generic_plan
 as $$
 declare
     letters constant integer := length(word);
@@ -45,7 +44,6 @@ begin
     if tenant is distinct from current_tenant() then
         raise insufficient_privilege using message = 'the search names another tenant';
     end if;
-    perform plan_search();
     if letters not between 4 and 40 or (slips = 2 and letters < 6) then
         return '{}';
     end if;

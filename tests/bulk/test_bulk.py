@@ -101,7 +101,7 @@ def test_an_assignment_moves_customers(tenant: TestTenant, other_tenant: TestTen
     body = {"verb": "assign", "customerIds": ids, "changes": {"assignedTo": stranger}}
     answer = api.post("/customers/bulk", json=body)
     assert answer.status_code == 422
-    assert [error["field"] for error in answer.json()["errors"]] == ["assignedTo"]
+    assert [error["field"] for error in answer.json()["errors"]] == ["changes.assignedTo"]
 
 
 def test_who_may_not_do_it_one_by_one_may_not_do_it_in_bulk(tenant: TestTenant) -> None:
@@ -159,11 +159,17 @@ def test_a_team_changes_its_own_customers_alone(tenant: TestTenant) -> None:
         ({"verb": "edit", "filter": {}}, "changes"),
         ({"verb": "deactivate", "filter": {}, "changes": {"locale": "ar"}}, "changes"),
         ({"verb": "assign", "filter": {}, "changes": {"locale": "ar"}}, "changes.locale"),
-        ({"verb": "edit", "filter": {}, "changes": {"journeyStage": "nowhere"}}, "journeyStage"),
-        ({"verb": "edit", "filter": {}, "changes": {"customFields": {"x": 1}}}, "customFields.x"),
+        (
+            {"verb": "edit", "filter": {}, "changes": {"journeyStage": "nowhere"}},
+            "changes.journeyStage",
+        ),
+        (
+            {"verb": "edit", "filter": {}, "changes": {"customFields": {"x": 1}}},
+            "changes.customFields.x",
+        ),
         ({"verb": "edit", "filter": {}, "changes": {"phone": "+96890000000"}}, "changes.phone"),
-        ({"verb": "deactivate", "filter": {"phone": "1"}}, "phone"),
-        ({"verb": "deactivate", "filter": {"custom": {"x": "1"}}}, "custom.x"),
+        ({"verb": "deactivate", "filter": {"phone": "1"}}, "filter.phone"),
+        ({"verb": "deactivate", "filter": {"custom": {"x": "1"}}}, "filter.custom.x"),
         ({"verb": "deactivate", "customerIds": []}, "customerIds"),
         ({"verb": "erase", "filter": {}}, "verb"),
     ],

@@ -1,12 +1,18 @@
 """Saved views: kept as they were sent, listed by, shared by those who may, nobody else's."""
 
+import asyncio
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
-from crm_saas.customers.saved_view_schemas import VIEWS_MAX
+from crm_saas.customers.saved_view_schemas import VIEWS_MAX, SaveView
+from crm_saas.customers.saved_views import save_view
+from crm_saas.kit.context import Actor
+from crm_saas.kit.db import Database
+from crm_saas.tenancy.registry import job_context
 from factories.customers import create_stub
 from factories.tenants import TestTenant
 
@@ -94,9 +100,9 @@ def test_one_is_ones_own_until_it_is_shared(tenant: TestTenant, other_tenant: Te
         ({"name": ""}, "name"),
         ({"filter": {"status": "gone"}}, "filter"),
         ({"filter": {"nothing": 1}}, "filter.nothing"),
-        ({"filter": {"phone": "1"}}, "phone"),
-        ({"filter": {"createdFrom": "soon"}}, "createdFrom"),
-        ({"filter": {"custom": {"x": "1"}}}, "custom.x"),
+        ({"filter": {"phone": "1"}}, "filter.phone"),
+        ({"filter": {"createdFrom": "soon"}}, "filter.createdFrom"),
+        ({"filter": {"custom": {"x": "1"}}}, "filter.custom.x"),
         ({"sort": "age"}, "sort"),
         ({"columns": ["<b>"]}, "columns[0]"),
     ],
@@ -116,3 +122,25 @@ def test_names_are_ones_own_and_there_are_bounds(api: httpx.Client) -> None:
         save(api, f"View {number}")
     answer = api.post("/views", json={"name": "More"})
     assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (409, "too-many-views")
+
+
+def test_one_name_that_is_saved_twice_at_the_same_moment(tenant: TestTenant) -> None:
+    """What another transaction has saved and not committed cannot be seen, only waited for."""
+    settings, owner = tenant.server.settings, uuid4()
+    actor = Actor(kind="key", id=owner, name="twice", role="manager")
+
+    async def save_one(database: Database) -> None:
+        async with job_context(database, tenant.id, "test") as context:
+            await save_view(replace(context, actor=actor), SaveView(name="Mine"))
+
+    async def save_both() -> list[BaseException | None]:
+        database = Database(settings)
+        try:
+            return await asyncio.gather(
+                *(save_one(database) for _ in range(2)), return_exceptions=True
+            )
+        finally:
+            await database.close()
+
+    outcomes = asyncio.run(save_both())
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NameTaken", "NoneType"]

@@ -130,3 +130,40 @@ def test_a_search_reads_little_of_a_tenant_of_any_size(filled: Filled, kind: str
     small, large = filled.buffers(filled.small, query), filled.buffers(filled.large, query)
     assert large <= ceiling
     assert large <= 1.5 * small + 200
+
+
+# As Citus has them, as far as the search asks.
+_CLUSTER = """
+    set allow_system_table_mods = on;
+    create table pg_catalog.pg_dist_partition (logicalrelid regclass);
+    grant select on pg_catalog.pg_dist_partition to public;
+    create function pg_catalog.get_shard_id_for_distribution_column(regclass, anyelement)
+    returns bigint language sql as 'select 102008::bigint';
+    create table public.org_customers_mst_102008 (filler text);
+"""
+
+
+def test_on_a_cluster_the_tenants_shard_is_measured(superuser: psycopg.Connection) -> None:
+    """The table that is distributed stays empty, on each node."""
+
+    def mode() -> str:
+        row = superuser.execute(
+            "select current_setting('plan_cache_mode') from plan_search(%s)", [new_id()]
+        ).fetchone()
+        assert row is not None
+        return str(row[0])
+
+    assert mode() == "force_custom_plan"
+    superuser.execute(_CLUSTER)
+    superuser.execute(
+        "insert into org_customers_mst_102008 select repeat('x', 1000)"
+        " from generate_series(1, 2000)"
+    )
+    assert mode() == "force_custom_plan", "the extension is there, and nothing distributed"
+    superuser.execute("insert into pg_dist_partition values ('org_customers_mst')")
+    assert mode() == "force_generic_plan"
+    superuser.execute("truncate org_customers_mst_102008")
+    assert mode() == "force_custom_plan"
+    superuser.execute("drop table org_customers_mst_102008")
+    assert mode() == "force_generic_plan", "another node has it, and plans"
+    superuser.rollback()

@@ -12,8 +12,9 @@ import pytest
 from crm_saas.exports import links
 from crm_saas.exports.downloads import read_range
 from crm_saas.exports.errors import RangeNotSatisfiable
-from exports.making import Json, Shop
+from exports.making import Json, Shop, files_of
 from factories.customers import create_stub
+from factories.database import rows
 from factories.tenants import make_tenant
 
 
@@ -64,6 +65,16 @@ def test_a_download_goes_on_where_it_broke_off(shop: Shop, ready: Json) -> None:
     assert shop.kinds().count("export.downloaded") == 4
 
 
+def test_no_transaction_waits_for_the_store(shop: Shop, ready: Json) -> None:
+    """What was written before the store was asked stays so when the store fails."""
+    for path in files_of(shop.tenant):
+        path.unlink()
+    before = shop.kinds().count("export.downloaded")
+    for gone in (shop.client.get(f"/exports/{ready['id']}/file"), shop.download(ready["link"])):
+        assert (gone.status_code, kind(gone)) == (410, "file-gone")
+    assert shop.kinds().count("export.downloaded") == before + 2
+
+
 def test_a_link_ends(shop: Shop, ready: Json, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(links, "LIFETIME", timedelta(seconds=-1))
     answer = shop.download(shop.look(ready)["link"])
@@ -101,6 +112,7 @@ def test_whose_scope_was_narrowed_gets_no_file_of_everybody(
     other = own_shop.tenant.client("owner")
     link = other.get(f"/exports/{theirs['id']}").json()["link"]
     assert own_shop.download(link).status_code == 200
+    waiting = own_shop.request()
     superuser.execute("set session_replication_role = replica")
     superuser.execute("update org_api_keys set staff_scope = 'team'")
     superuser.commit()
@@ -109,6 +121,13 @@ def test_whose_scope_was_narrowed_gets_no_file_of_everybody(
     for client in (own_shop.client, other):
         assert client.get(f"/exports/{theirs['id']}/file").status_code == 404
         assert client.get("/exports").json()["items"] == []
+    own_shop.run_jobs()
+    [(status, failure)] = rows(
+        own_shop.tenant.server.settings,
+        "select status, failure from org_exports where id = %s",
+        waiting["id"],
+    )
+    assert status == "failed" and "may not see as much" in failure
 
 
 def test_nobody_gets_more_than_they_see(shop: Shop, ready: Json) -> None:

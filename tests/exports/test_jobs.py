@@ -14,6 +14,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from crm_saas.customers.filters import CustomerFilter
 from crm_saas.exports import service
 from crm_saas.exports.tasks import ATTEMPTS_MAX, make_export
 from crm_saas.kit.db import Database
@@ -58,7 +59,7 @@ def test_an_export_is_made_beside_the_request(own_shop: Shop) -> None:
     requested = shop.request("csv", profileStatus="stub")
     assert (requested["status"], requested["link"]) == ("waiting", None)
     assert requested["rows"] == {"done": 0, "estimated": None}
-    assert requested["filter"]["profileStatus"] == "stub"
+    assert requested["filter"] == {"profileStatus": "stub"}
     path = f"/exports/{requested['id']}"
     assert shop.client.get(f"{path}/file").status_code == 409
     shop.run_jobs()
@@ -200,12 +201,35 @@ def test_a_tenant_may_wait_for_so_many(shop: Shop) -> None:
     assert shop.request()["status"] == "waiting"
 
 
+def test_who_asks_at_the_same_moment_is_counted_too(shop: Shop) -> None:
+    """What another transaction has asked for and not committed cannot be seen, only waited for."""
+    settings = shop.tenant.server.settings
+
+    async def ask(database: Database, times: int) -> None:
+        async with job_context(database, shop.tenant.id, "test") as context:
+            for _ in range(times):
+                await service.request_export(context, file_format="csv", wanted=CustomerFilter())
+
+    async def ask_at_once() -> list[BaseException | None]:
+        database = Database(settings)
+        try:
+            return await asyncio.gather(
+                *(ask(database, service.UNFINISHED_MAX) for _ in range(2)), return_exceptions=True
+            )
+        finally:
+            await database.close()
+
+    outcomes = asyncio.run(ask_at_once())
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NoneType", "TooManyExports"]
+    assert len(shop.client.get("/exports").json()["items"]) == service.UNFINISHED_MAX
+
+
 def test_what_is_asked_for_is_checked_at_once(shop: Shop) -> None:
     for body, field in (
         ({"format": "exe"}, "format"),
-        ({"filter": {"phone": "nonsense"}}, "phone"),
+        ({"filter": {"phone": "nonsense"}}, "filter.phone"),
         ({"filter": {"nobody": 1}}, "filter.nobody"),
-        ({"filter": {"createdFrom": "yesterday"}}, "createdFrom"),
+        ({"filter": {"createdFrom": "yesterday"}}, "filter.createdFrom"),
     ):
         answer = shop.client.post("/exports", json=body)
         assert answer.status_code == 422, body
@@ -222,6 +246,21 @@ def test_what_grew_too_long_for_paper_fails_with_a_reason(
     shop.run_jobs()
     failed = shop.look(requested)
     assert failed["status"] == "failed" and "CSV" in failed["failure"]
+
+
+def test_one_whose_starter_lost_the_right_fails_with_a_reason(shop: Shop) -> None:
+    create_guest(shop.client)
+    owner = shop.tenant.client("owner")
+    made = owner.post("/keys", json={"name": "leaver", "role": "manager"}).json()
+    with shop.tenant.server.client(made["key"]) as leaver:
+        requested = leaver.post("/exports", json={"format": "csv"}).json()
+    assert owner.delete(f"/keys/{made['id']}").is_success
+    shop.run_jobs()
+    failed = shop.look(requested)
+    assert (failed["status"], failed["link"]) == ("failed", None)
+    assert "may not see as much" in failed["failure"]
+    assert files_of(shop.tenant) == []
+    assert shop.kinds() == ["export.requested", "export.failed"]
 
 
 def test_a_store_that_fails_is_tried_again_and_then_given_up(shop: Shop, tmp_path: Path) -> None:

@@ -243,6 +243,8 @@ def test_a_body_has_a_size_whether_or_not_it_tells(api: httpx.Client) -> None:
         ("/customers/export?search=amal", "search"),
         ("/audit?from=2026-01-01T00:00:00", "from"),
         ("/audit?kinds=x", "kinds"),
+        ("/customers?search=a%00b", "search"),
+        ("/customers?limit=1&%00=1", "query"),
     ],
 )
 def test_a_query_that_is_wrong_is_named(api: httpx.Client, path: str, field: str) -> None:
@@ -253,9 +255,6 @@ def test_a_query_that_is_wrong_is_named(api: httpx.Client, path: str, field: str
 @pytest.mark.parametrize(
     "path",
     [
-        "/customers?name=%00",
-        "/customers?search=a%00b",
-        "/customers?%00=1",
         "/customers/%00",
         "/customers/by-number/%00",
         "/customers/by-number/%ff",

@@ -24,7 +24,9 @@ CountryText = Annotated[
     str, Meta(min_length=2, max_length=2, description="ISO 3166-1 alpha-2.", examples=["OM"])
 ]
 # A number is read as a double; a string keeps every digit of it.
-_Decimal = Annotated[str, Meta(max_length=40, pattern=r"^-?[0-9]{1,3}(\.[0-9]{1,30})?$")]
+_Decimal = Annotated[
+    str, Meta(max_length=40, pattern=r"^-?[0-9]{1,3}(\.[0-9]{1,30})?$", examples=["23.588"])
+]
 Latitude = Annotated[float, Meta(ge=-90, le=90, examples=[23.588])] | _Decimal
 Longitude = Annotated[float, Meta(ge=-180, le=180, examples=[58.3829])] | _Decimal
 

@@ -19,14 +19,14 @@ from crm_saas.custom.values import patched_values
 from crm_saas.customers import listing
 from crm_saas.customers.assignment import check_assignment, require_assigning
 from crm_saas.customers.fields import read_fields
-from crm_saas.customers.filters import API_NAMES, CustomerFilter, CustomerQuery, conditions
+from crm_saas.customers.filters import API_NAMES, CustomerFilter, conditions
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import FieldError, InvalidInput, NotFound
 from crm_saas.kit.events import plain, record
 from crm_saas.kit.ids import new_id
 from crm_saas.kit.jobs import enqueue
 from crm_saas.kit.paging import Page, cut_page, read_cursor
-from crm_saas.kit.problems import invalid_input
+from crm_saas.kit.problems import invalid_input, within
 from crm_saas.kit.schemas import provided
 
 AT_ONCE_MAX = 200
@@ -88,22 +88,24 @@ async def _refuse_too_much(context: Context) -> None:
 async def _read(context: Context, sent: StartBulk) -> dict[str, Any]:
     """Column values for everybody. Raises InvalidInput."""
     if (sent.customer_ids is UNSET) == (sent.filter is UNSET):
-        raise InvalidInput.of("customerIds", "either customerIds or filter says whom, not both")
+        raise InvalidInput.of("customerIds", "say whom by customerIds or by filter: one of the two")
     given = set() if sent.changes is UNSET else set(provided(sent.changes))
     if errors := _misfits(sent.verb, given):
         raise invalid_input(errors)
     if sent.filter is not UNSET:
         if sent.filter.custom:
             await load_fields(context)
-        conditions(context, sent.filter)
+        with within("filter"):
+            conditions(context, sent.filter)
     if sent.changes is UNSET:
         return {"status": "inactive"}
-    columns = read_fields(context.tenant, sent.changes)
-    require_assigning(context, columns)
-    await check_assignment(context, columns)
-    if "custom_fields" in columns:
-        checked = await patched_values(context, {}, columns["custom_fields"])
-        columns["custom_fields"] = {key: checked.get(key) for key in columns["custom_fields"]}
+    with within("changes"):
+        columns = read_fields(context.tenant, sent.changes)
+        require_assigning(context, columns)
+        await check_assignment(context, columns)
+        if "custom_fields" in columns:
+            checked = await patched_values(context, {}, columns["custom_fields"])
+            columns["custom_fields"] = {key: checked.get(key) for key in columns["custom_fields"]}
     return columns
 
 
@@ -123,8 +125,8 @@ def _misfits(verb: str, given: set[str]) -> list[FieldError]:
 async def _count(context: Context, sent: StartBulk) -> listing.Count:
     if sent.customer_ids is not UNSET:
         return listing.Count(len(set(sent.customer_ids)), is_capped=False)
-    query = CustomerQuery(**structs.asdict(sent.filter))  # type: ignore[arg-type]
-    return await listing.count_customers(context, query, sort=None)
+    assert sent.filter is not UNSET
+    return await listing.count_customers(context, sent.filter, sort=None)
 
 
 def _new_job(

@@ -21,7 +21,7 @@ from crm_saas.customers.filter_values import (
 )
 from crm_saas.customers.folding import fold_text
 from crm_saas.customers.models import LIVING, Customer
-from crm_saas.customers.queries import is_number
+from crm_saas.customers.queries import NOBODY, is_number
 from crm_saas.customers.schemas import CompanySize, CustomerType, Lifecycle, ProfileStatus, Status
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import FieldError, InvalidInput
@@ -64,7 +64,9 @@ CustomText = Annotated[str, Meta(max_length=500, pattern=READABLE)]
 Custom = Annotated[dict[str, CustomText], Meta(max_length=10)]
 
 
-class CustomerFilter(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+class CustomerFilter(
+    msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True, omit_defaults=True
+):
     """Every condition must hold; each compares the whole field, names and words by their letters.
 
     `phone`, `email` and `customerNumber` match however they are typed, and with `externalId`, what
@@ -236,6 +238,18 @@ def _condition(
         currency = wanted.annual_revenue_currency or context.tenant.currency
         return revenue_condition(currency, name, value)
     return held_by(context, name, value)
+
+
+def arms_of(name: str, value: Any) -> list[ColumnElement[bool]]:
+    """One condition a value, where a filter has several; none for those that have one."""
+    if name in SEVERAL:
+        words = read_several(value, SEVERAL[name])
+        return [is_word(getattr(Customer, name), [word]) for word in dict.fromkeys(words)]
+    if name == "team_id" and isinstance(value, list):
+        return [Customer.team_id == team for team in value] or [NOBODY]
+    if name == "assigned_to":
+        return [NOBODY if value is None else Customer.assigned_to == value]
+    return []
 
 
 SortField = Literal[

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from msgspec import structs
 from sqlalchemy import (
-    ColumnElement,
     Select,
     func,
     literal,
@@ -23,11 +22,17 @@ from sqlalchemy.orm import InstrumentedAttribute
 from crm_saas.custom.models import CustomValue
 from crm_saas.customers.errors import ListTooSlow
 from crm_saas.customers.fast import fast_instead, is_fast, leading_filters
-from crm_saas.customers.filter_values import is_word, read_several, value_conditions
-from crm_saas.customers.filters import API_NAMES, SEVERAL, CustomerQuery, conditions
+from crm_saas.customers.filter_values import value_conditions
+from crm_saas.customers.filters import (
+    API_NAMES,
+    CustomerFilter,
+    CustomerQuery,
+    arms_of,
+    conditions,
+)
 from crm_saas.customers.models import Customer
 from crm_saas.customers.pages import Pages, shape_of
-from crm_saas.customers.queries import NOBODY, in_scope
+from crm_saas.customers.queries import in_scope
 from crm_saas.customers.views import COLUMNS
 from crm_saas.kit.ahead import NeedsTransaction, ReadAhead
 from crm_saas.kit.context import Context
@@ -67,17 +72,32 @@ class Found(NamedTuple):
     next_cursor: str | None
     matched_by: dict[UUID, str]
     is_fast: bool
+    counted: Count | None = None
 
 
 async def list_customers(
-    context: Context, wanted: CustomerQuery, *, sort: str | None, limit: int, cursor: str | None
+    context: Context,
+    wanted: CustomerQuery,
+    *,
+    sort: str | None,
+    limit: int,
+    cursor: str | None,
+    total: bool = False,
 ) -> Found:
     """A page by filter and sort order, or, with `search`, by rank. Raises ListTooSlow."""
-    if searches(wanted):
+    if wanted.search and wanted.search.strip():
         if sort is not None:
             raise InvalidInput.of("sort", "cannot go with search, which has the best first")
-        return await _search(context, wanted, limit=limit, cursor=cursor)
-    sort = sort or SORT_DEFAULT
+        return await _search(context, wanted, limit=limit, cursor=cursor, total=total)
+    page = await _walk(context, wanted, sort=sort or SORT_DEFAULT, limit=limit, cursor=cursor)
+    if not total:
+        return page
+    return page._replace(counted=await count_customers(context, wanted, sort=sort))
+
+
+async def _walk(
+    context: Context, wanted: CustomerQuery, *, sort: str, limit: int, cursor: str | None
+) -> Found:
     asked = wanted.asked()
     kind = _SORT_COLUMNS[sort.lstrip("-")][1]
     place = (
@@ -129,7 +149,7 @@ def _cut(
 
 def page_query(
     context: Context,
-    wanted: CustomerQuery,
+    wanted: CustomerFilter,
     *,
     sort: str,
     most: int,
@@ -171,7 +191,7 @@ def _ordered(
 
 
 def _arms(
-    context: Context, wanted: CustomerQuery, key: str
+    context: Context, wanted: CustomerFilter, key: str
 ) -> list[tuple[Select[Any], tuple[Any, Any]]]:
     """One query a value where one filter has several: each is in order by itself."""
     leading = leading_filters(context.actor, wanted.asked(), key)
@@ -182,10 +202,10 @@ def _arms(
     if len(leading) != 1:
         return [(query.where(*in_scope(context)), order)]
     [(name, value)] = leading.items()
-    return [(query.where(arm), order) for arm in _values_of(name, value)] or [(query, order)]
+    return [(query.where(arm), order) for arm in arms_of(name, value)] or [(query, order)]
 
 
-def _along_values(context: Context, wanted: CustomerQuery) -> tuple[Select[Any], tuple[Any, Any]]:
+def _along_values(context: Context, wanted: CustomerFilter) -> tuple[Select[Any], tuple[Any, Any]]:
     """By the one custom field that is asked for, in the order of creation."""
     [(name, value)] = (wanted.custom or {}).items()
     query = _ROWS.join(
@@ -199,17 +219,6 @@ def _along_values(context: Context, wanted: CustomerQuery) -> tuple[Select[Any],
     return query, (CustomValue.customer_created_at, CustomValue.customer_id)
 
 
-def _values_of(name: str, value: Any) -> list[ColumnElement[bool]]:
-    if name in SEVERAL:
-        words = read_several(value, SEVERAL[name])
-        return [is_word(getattr(Customer, name), [word]) for word in dict.fromkeys(words)]
-    if name == "team_id" and isinstance(value, list):
-        return [Customer.team_id == team for team in value] or [NOBODY]
-    if name == "assigned_to":
-        return [NOBODY if value is None else Customer.assigned_to == value]
-    return []
-
-
 async def _limit_time(context: Context) -> None:
     await context.session.execute(text(f"set local statement_timeout = {SLOW_MS_MAX}"))
 
@@ -221,16 +230,16 @@ def _too_slow(error: DBAPIError, asked: Mapping[str, Any]) -> Exception:
 
 
 async def _search(
-    context: Context, wanted: CustomerQuery, *, limit: int, cursor: str | None
+    context: Context, wanted: CustomerQuery, *, limit: int, cursor: str | None, total: bool
 ) -> Found:
     """The best hits of the search function, filtered, in its order; at most a hundred."""
     question = wanted.asked() | {"sort": "rank"}
     skipped = read_cursor(context, question, cursor, tuple[int])[0] if cursor else 0
     # Without filters each hit is shown, and a page needs no more of them than it shows.
-    is_filtered = wanted.asked().keys() != {"search"}
-    needed = SEARCH_RESULTS_MAX if is_filtered else skipped + limit + 1
+    is_whole = total or wanted.asked().keys() != {"search"}
+    needed = SEARCH_RESULTS_MAX if is_whole else skipped + limit + 1
     matched_by = await _hits(context, wanted, min(needed, SEARCH_RESULTS_MAX))
-    hits = list(matched_by) if is_filtered else list(matched_by)[skipped:]
+    hits = list(matched_by) if is_whole else list(matched_by)[skipped:]
     found = {
         customer.id: customer
         for customer in await context.session.execute(
@@ -238,19 +247,15 @@ async def _search(
         )
     }
     ranked = [found[customer_id] for customer_id in hits if customer_id in found]
-    rest = ranked[skipped:] if is_filtered else ranked
+    rest = ranked[skipped:] if is_whole else ranked
     page = cut_page(context, question, rest, limit, lambda _: [skipped + limit])
-    return Found(page.rows, page.next_cursor, matched_by, is_fast=True)
+    counted = Count(len(ranked), len(hits) >= SEARCH_RESULTS_MAX) if total else None
+    return Found(page.rows, page.next_cursor, matched_by, is_fast=True, counted=counted)
 
 
-async def count_customers(context: Context, wanted: CustomerQuery, *, sort: str | None) -> Count:
+async def count_customers(context: Context, wanted: CustomerFilter, *, sort: str | None) -> Count:
     """Counts no further than one past the cap, along the index of the page; what has none, no
     longer than a page may take."""
-    hits = await _hits(context, wanted, SEARCH_RESULTS_MAX) if searches(wanted) else None
-    if hits is not None:
-        found = select(Customer.id).where(*conditions(context, wanted), Customer.id.in_(list(hits)))
-        counted = await _count(context, found)
-        return Count(counted, len(hits) >= SEARCH_RESULTS_MAX)
     sort = sort or SORT_DEFAULT
     query = page_query(context, wanted, sort=sort, most=TOTAL_CAP + 1)
     if is_fast(context.actor, wanted.asked(), sort):
@@ -270,10 +275,6 @@ async def count_customers(context: Context, wanted: CustomerQuery, *, sort: str 
 async def _count(context: Context, query: Select[Any]) -> int:
     found = select(func.count()).select_from(query.subquery())
     return await context.session.scalar(found) or 0
-
-
-def searches(wanted: CustomerQuery) -> bool:
-    return wanted.search is not None and bool(wanted.search.strip())
 
 
 async def _hits(context: Context, wanted: CustomerQuery, most: int) -> dict[UUID, str]:

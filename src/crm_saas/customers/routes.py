@@ -77,15 +77,14 @@ async def list_customers(
         return _list_of(context, page)
     context = ahead.context
     wanted, order = await apply_view(context, wanted, sort, view)
-    page = await listing.list_customers(context, wanted, sort=order, limit=limit, cursor=cursor)
-    count = await listing.count_customers(context, wanted, sort=order) if total else None
-    return _list_of(context, page, count)
+    page = await listing.list_customers(
+        context, wanted, sort=order, limit=limit, cursor=cursor, total=total
+    )
+    return _list_of(context, page)
 
 
-def _list_of(
-    context: Context, page: listing.Found, count: listing.Count | None = None
-) -> CustomerList:
-    whole = context.actor.may("customers:unmask")
+def _list_of(context: Context, page: listing.Found) -> CustomerList:
+    whole, count = context.actor.may("customers:unmask"), page.counted
     return CustomerList(
         items=[
             view_row(row, whole=whole, matched_by=page.matched_by.get(row[0]))

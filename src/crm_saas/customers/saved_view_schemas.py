@@ -8,11 +8,11 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from crm_saas.customers.filters import CustomerFilter, SortField
-from crm_saas.kit.schemas import Name, Struct
+from crm_saas.kit.schemas import END, Name, Struct
 
 VIEWS_MAX = 100
 Columns = Annotated[
-    list[Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.]{1,60}(?!\n)$")]],
+    list[Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.]{1,60}" + END, examples=["phone"])]],
     Meta(
         max_length=60,
         description="What a screen shows of each customer; the API answers all the same.",

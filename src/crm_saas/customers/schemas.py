@@ -28,7 +28,14 @@ ExternalId = Annotated[
         examples=["207119551"],
     ),
 ]
-HttpsUrl = Annotated[str, Meta(pattern=r"^https://[^\s]+" + END, max_length=500)]
+HttpsUrl = Annotated[
+    str,
+    Meta(
+        pattern=r"^https://[^\s]+" + END,
+        max_length=500,
+        examples=["https://example.com/amal.png"],
+    ),
+]
 
 
 class CustomerFields(Struct):

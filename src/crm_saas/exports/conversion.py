@@ -9,18 +9,31 @@ import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import suppress
-from typing import IO, Literal
+from contextlib import asynccontextmanager, suppress
+from typing import IO, Literal, NamedTuple
+from uuid import UUID
 from weakref import WeakKeyDictionary
 
 import msgspec
 
+from crm_saas.kit.shares import Shares
+
 READ_BYTES = 256 * 1024
 Program = Literal["sheets", "pages"]
 # In one process of the API or the worker; others wait for their turn. Pages take much memory.
-AT_ONCE: dict[Program, int] = {"sheets": 2, "pages": 1}
-_Turns = dict[Program, asyncio.Semaphore]
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Turns] = WeakKeyDictionary()
+SHEETS_AT_ONCE, PAGES_AT_ONCE = 2, 1
+AT_ONCE: dict[Program, int] = {"sheets": SHEETS_AT_ONCE, "pages": PAGES_AT_ONCE}
+
+
+class _Turns(NamedTuple):
+    """Half of them are the most that one tenant has, and each has one in the queue for them: the
+    rest of what it wants waits behind that."""
+
+    all: asyncio.Semaphore
+    shares: Shares
+
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Program, _Turns]] = WeakKeyDictionary()
 
 
 class ConversionFailed(Exception):
@@ -28,7 +41,7 @@ class ConversionFailed(Exception):
 
 
 async def converted(
-    rows: AsyncIterator[bytes], head: msgspec.Struct, program: Program
+    rows: AsyncIterator[bytes], head: msgspec.Struct, program: Program, *, tenant_id: UUID
 ) -> AsyncGenerator[bytes, None]:
     """`rows` as CSV become a file. Raises ConversionFailed, and what `rows` raises.
 
@@ -38,16 +51,21 @@ async def converted(
         tempfile.TemporaryDirectory(prefix="crm-export-") as folder,
         tempfile.TemporaryFile(dir=folder) as made,
     ):
-        async with _turn(program):
+        async with _turn(program, tenant_id):
             await _make(rows, head, program, folder, made)
         made.seek(0)
         while chunk := await asyncio.to_thread(made.read, READ_BYTES):
             yield chunk
 
 
-def _turn(program: Program) -> asyncio.Semaphore:
-    turns = _turns.setdefault(asyncio.get_running_loop(), {})
-    return turns.setdefault(program, asyncio.Semaphore(AT_ONCE[program]))
+@asynccontextmanager
+async def _turn(program: Program, tenant_id: UUID) -> AsyncIterator[None]:
+    of_loop = _turns.setdefault(asyncio.get_running_loop(), {})
+    at_once = AT_ONCE[program]
+    turns = of_loop.setdefault(program, _Turns(asyncio.Semaphore(at_once), Shares(at_once)))
+    with turns.shares.of(tenant_id) as share:
+        async with share.places, turns.all:
+            yield
 
 
 async def _make(

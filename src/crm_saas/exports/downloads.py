@@ -1,6 +1,7 @@
 """Answers with a file, whole or from where a download broke off (RFC 9110, 14)."""
 
 import re
+from typing import NamedTuple
 
 from litestar.response import Stream
 
@@ -10,6 +11,7 @@ from crm_saas.exports.models import Export
 from crm_saas.exports.service import name_of
 from crm_saas.kit.context import Context
 from crm_saas.kit.files import Files
+from crm_saas.kit.streams import begun
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
@@ -36,15 +38,24 @@ def read_range(header: str | None, size: int) -> tuple[int, int] | None:
     return start, stop
 
 
-async def answer_with_file(
+class Part(NamedTuple):
+    """What of a file is asked for."""
+
+    name: str
+    start: int
+    stop: int
+    status_code: int
+    headers: dict[str, str]
+
+
+def part_of(
     context: Context, export: Export, *, byte_range: str | None, if_range: str | None
-) -> Stream:
-    """Raises FileMissing and RangeNotSatisfiable."""
-    files, name = (
-        Files.from_settings(context.settings),
-        name_of(context.tenant.id, export.id, export.attempts),
-    )
-    size = await files.size(name)
+) -> Part:
+    """By what the row says of the file: the store need not be asked for it.
+
+    Raises RangeNotSatisfiable.
+    """
+    size = export.file_bytes or 0
     etag = f'"{export.id}-{size}"'
     part = read_range(byte_range if if_range in {None, etag} else None, size)
     start, stop = part or (0, size)
@@ -58,4 +69,12 @@ async def answer_with_file(
     }
     if part:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
-    return Stream(files.read(name, start, stop), status_code=206 if part else 200, headers=headers)
+    name = name_of(context.tenant.id, export.id, export.attempts)
+    return Part(name, start, stop, 206 if part else 200, headers)
+
+
+async def answer_with(part: Part, files: Files) -> Stream:
+    """Once no transaction is open: the store answers when it likes, and its first bytes are here
+    before the answer begins. Raises FileMissing and FilesUnavailable."""
+    contents = await begun(files.read(part.name, part.start, part.stop))
+    return Stream(contents, status_code=part.status_code, headers=part.headers)

@@ -43,10 +43,13 @@ async def make_file(
     blocks = stream_rows(context, wanted, columns, file_format, timeout_seconds=timeout_seconds)
     async with aclosing(blocks), aclosing(_contents(blocks, note)) as contents:
         made: AsyncIterator[bytes] = contents
+        tenant_id = context.tenant.id
         if file_format == "xlsx":
-            made = converted(contents, sheet_head(context, columns), "sheets")
+            head = sheet_head(context, columns)
+            made = converted(contents, head, "sheets", tenant_id=tenant_id)
         elif file_format == "pdf":
-            made = converted(contents, page_head(context, wanted, columns), "pages")
+            pages = page_head(context, wanted, columns)
+            made = converted(contents, pages, "pages", tenant_id=tenant_id)
         async for chunk in made:
             yield chunk
 

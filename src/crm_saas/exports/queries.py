@@ -14,7 +14,7 @@ from crm_saas.exports.errors import ExportExpired, ExportNotFound, ExportNotRead
 from crm_saas.exports.links import Link, make_link
 from crm_saas.exports.models import Export, Progress
 from crm_saas.exports.schemas import ExportRows, ExportView
-from crm_saas.kit.context import Context
+from crm_saas.kit.context import Actor, Context
 from crm_saas.kit.paging import Page, cut_page, read_cursor
 
 UNFINISHED = ("waiting", "running")
@@ -44,15 +44,21 @@ async def access_linked(context: Context, link: Link) -> Export:
     if shown is None or context.tenant.status != "active":
         raise ExportNotFound
     export: Export = shown[0]
-    holder = await find_actor(context, kind=link.actor_kind, actor_id=link.actor_id)
-    if (
-        holder is None
-        or not holder.may("customers:export")
-        or not may_see(replace(context, actor=holder), export)
-    ):
+    if await find_holder(context, export, kind=link.actor_kind, actor_id=link.actor_id) is None:
         raise ExportNotFound
     require_file(export)
     return export
+
+
+async def find_holder(
+    context: Context, export: Export, *, kind: str, actor_id: UUID | None
+) -> Actor | None:
+    """Who that is now; none where the key was revoked, the member left, or the role or the scope
+    is too small for this export."""
+    holder = await find_actor(context, kind=kind, actor_id=actor_id)
+    if holder is None or not holder.may("customers:export"):
+        return None
+    return holder if may_see(replace(context, actor=holder), export) else None
 
 
 async def list_exports(context: Context, *, limit: int, cursor: str | None) -> Page[Shown]:

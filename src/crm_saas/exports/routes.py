@@ -11,7 +11,7 @@ from litestar.response import Stream
 from crm_saas.customers.filters import CustomerFilter
 from crm_saas.exports import service
 from crm_saas.exports.columns import Format
-from crm_saas.exports.downloads import answer_with_file
+from crm_saas.exports.downloads import answer_with, part_of
 from crm_saas.exports.errors import (
     ExportEnded,
     ExportExpired,
@@ -35,7 +35,7 @@ from crm_saas.exports.queries import (
 from crm_saas.exports.schemas import ExportList, ExportView, NewExport
 from crm_saas.kit.dependencies import AppDatabase, RequestContext
 from crm_saas.kit.errors import InvalidInput
-from crm_saas.kit.files import FileMissing, FilesUnavailable
+from crm_saas.kit.files import FileMissing, Files, FilesUnavailable
 from crm_saas.kit.jobs import JobRefused
 from crm_saas.kit.paging import LIMIT_DEFAULT, Cursor, Limit
 from crm_saas.kit.problems import problems
@@ -153,6 +153,7 @@ async def cancel_export(context: RequestContext, export_id: FromPath[UUID]) -> E
 )
 async def read_export_file(
     context: RequestContext,
+    request: Request[Any, Any, Any],
     export_id: FromPath[UUID],
     byte_range: Range = None,
     if_range: IfRange = None,
@@ -160,9 +161,10 @@ async def read_export_file(
     """The file, or with `Range` a part of it; each download is recorded."""
     export = (await access_export(context, export_id)).export
     require_file(export)
-    answer = await answer_with_file(context, export, byte_range=byte_range, if_range=if_range)
+    part = part_of(context, export, byte_range=byte_range, if_range=if_range)
     await service.note_download(context, export, range=byte_range, link=False)
-    return answer
+    await request.scope["state"]["let_go"]()
+    return await answer_with(part, Files.from_settings(context.settings))
 
 
 @get(
@@ -185,16 +187,14 @@ async def download_export(
     try:
         async with job_context(database, link.tenant_id, "exports.download") as context:
             export = await access_linked(context, link)
-            answer = await answer_with_file(
-                context, export, byte_range=byte_range, if_range=if_range
-            )
+            part = part_of(context, export, byte_range=byte_range, if_range=if_range)
             state = request.scope["state"]
             context = replace(context, request_id=state["request_id"], address=state["address"])
             await service.note_download(context, export, range=byte_range, link=True)
     except JobRefused as error:
         raise ExportNotFound from error
     state["release"]()  # the place among those that hold a connection
-    return answer
+    return await answer_with(part, Files.from_settings(database.settings))
 
 
 ROUTES = [

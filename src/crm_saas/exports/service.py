@@ -25,6 +25,8 @@ from crm_saas.kit.events import record
 from crm_saas.kit.files import file_name
 from crm_saas.kit.ids import new_id
 from crm_saas.kit.jobs import enqueue
+from crm_saas.kit.locks import hold_lock
+from crm_saas.kit.problems import within
 from crm_saas.kit.streams import begun
 
 ROOM = "exports"
@@ -77,8 +79,10 @@ async def open_export(
 async def request_export(context: Context, *, file_format: Format, wanted: CustomerFilter) -> Shown:
     """Leaves the work to a job. Raises InvalidInput, TooManyForPaper and TooManyExports."""
     await load_fields(context)
-    conditions(context, wanted)
+    with within("filter"):
+        conditions(context, wanted)
     await refuse_paper_of_many(context, wanted, file_format)
+    await hold_lock(context, ROOM)
     if await count_unfinished(context) >= UNFINISHED_MAX:
         raise TooManyExports(
             f"{UNFINISHED_MAX} exports wait or run already. Wait for one, or cancel one."
@@ -88,7 +92,7 @@ async def request_export(context: Context, *, file_format: Format, wanted: Custo
         tenant_org_id=context.tenant.id,
         id=new_id(),
         format=file_format,
-        filter=_as_sent(wanted),
+        filter=msgspec.to_builtins(wanted),
         status="waiting",
         requested_by=actor.id,
         requested_by_kind=actor.kind,
@@ -183,8 +187,3 @@ async def end_export(
 def name_of(tenant_id: UUID, export_id: UUID, attempts: int) -> str:
     """Each attempt has a file: a worker that was thought dead writes, and removes, its own."""
     return file_name(tenant_id, ROOM, uuid5(export_id, str(attempts)))
-
-
-def _as_sent(wanted: CustomerFilter) -> dict[str, Any]:
-    built: dict[str, Any] = msgspec.to_builtins(wanted)
-    return {name: value for name, value in built.items() if value is not None}

@@ -16,7 +16,7 @@ from crm_saas.exports.errors import TooManyForPaper
 from crm_saas.exports.expiring import EXPIRE, expire_everywhere, expire_exports, forget_files
 from crm_saas.exports.making import make_file
 from crm_saas.exports.models import Export, Progress
-from crm_saas.exports.queries import UNFINISHED, filter_of
+from crm_saas.exports.queries import UNFINISHED, filter_of, find_holder
 from crm_saas.exports.rows import count_rows
 from crm_saas.exports.service import (
     JOB,
@@ -25,7 +25,7 @@ from crm_saas.exports.service import (
     name_of,
     refuse_paper_of_many,
 )
-from crm_saas.kit.context import Actor, Context, renewed
+from crm_saas.kit.context import Context, renewed
 from crm_saas.kit.errors import TooLarge
 from crm_saas.kit.files import Files
 from crm_saas.kit.jobs import Job, PeriodicJob
@@ -34,6 +34,9 @@ ATTEMPTS_MAX = 3
 SECONDS_MAX = 3500  # a stream's connection is lent for an hour
 FILE_BYTES_MAX = 10 * 1024**3
 NOTE_SECONDS = 1.0
+_LOST_RIGHT = (
+    "Who asked for it may not see as much any longer. Ask for it again, as somebody who may."
+)
 
 
 class Ended(Exception):
@@ -47,10 +50,14 @@ async def make_export(context: Context, export_id: UUID) -> None:
     if export.attempts >= ATTEMPTS_MAX:
         await end_export(context, export, "failed", failure="It was tried as often as it may be.")
         return
+    acting = await _as_requester(context, export)
+    if acting is None:
+        await end_export(context, export, "failed", failure=_LOST_RIGHT)
+        return
     await begin_export(context, export)
     # The job's own transaction ends here: none may wait idly for as long as a file takes.
     await context.session.commit()
-    run = _Run(_as_requested(context, export), export)
+    run = _Run(acting, export)
     try:
         await run.make()
     except Ended:
@@ -130,13 +137,17 @@ class _Run:
             )
 
 
-def _as_requested(context: Context, export: Export) -> Context:
-    """The job's context with the eyes of whoever asked, as they were then."""
-    actor = Actor(
+async def _as_requester(context: Context, export: Export) -> Context | None:
+    """The job's context with the eyes that whoever asked had then; none when they see less now."""
+    holder = await find_holder(
+        context, export, kind=export.requested_by_kind, actor_id=export.requested_by
+    )
+    if holder is None:
+        return None
+    actor = replace(
+        holder,
         kind=context.actor.kind,
-        id=export.requested_by,
         name=f"{context.actor.name} for {export.requested_by_name}",
-        role=export.requested_by_role,
         permissions=frozenset(export.permissions),
         staff_scope=export.staff_scope,  # type: ignore[arg-type]
         member_id=export.member_id,

@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
-from urllib.parse import unquote_to_bytes
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 from litestar.types import HTTPReceiveMessage, HTTPRequestEvent, Receive, Scope
@@ -136,8 +136,13 @@ def check_body(body: bytes, headers: Headers, scope: Scope) -> Any:
     What the route takes as `data`; None where that is for its own decoder to say.
     """
     query = scope["query_string"]
-    if (query and b"\x00" in unquote_to_bytes(query)) or "\x00" in scope["path"]:
-        raise InvalidInput("The NUL character (%00) cannot be part of a path or a query.")
+    if query and b"\x00" in unquote_to_bytes(query):
+        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+        named = next((name for name, value in pairs if "\x00" in name + value), "")
+        place = named.replace("\x00", "")[:100] or "query"
+        raise InvalidInput.of(place, "must not contain the NUL character (%00)", "nul")
+    if "\x00" in scope["path"]:
+        raise InvalidInput("The NUL character (%00) cannot be part of a path.")
     if not body or scope["route_handler"].opt.get("form"):
         return None
     data = scope["route_handler"].parsed_fn_signature.parameters.get("data")

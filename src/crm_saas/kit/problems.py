@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from litestar.exceptions import (
     ValidationException,
 )
 from litestar.openapi.datastructures import ResponseSpec
+from msgspec import structs
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -189,6 +191,17 @@ def _sent_name(request: Request[Any, Any, Any], parameter: str) -> str:
 def invalid_input(fields: list[FieldError]) -> InvalidInput:
     detail = "; ".join(f"{f.field}: {f.message}" if f.field else f.message for f in fields[:5])
     return InvalidInput(detail, fields=fields)
+
+
+@contextmanager
+def within(place: str) -> Iterator[None]:
+    """Names the fields that the block refuses as members of `place`, where they were sent."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise invalid_input(
+            [structs.replace(each, field=f"{place}.{each.field}") for each in error.fields]
+        ) from error
 
 
 def problems(*kinds: type[Problem]) -> dict[int, ResponseSpec]:

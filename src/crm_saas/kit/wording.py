@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
+from msgspec import Meta
+
 from crm_saas.kit.texts import UNREADABLE
 
 _TYPES = {
@@ -50,11 +52,21 @@ def plain(text: str, kind: Any) -> str:
     if found := _PATTERN.match(text):
         if _TURNING in found[1]:
             return UNREADABLE
-        return f"must have the form {found[1]}"
+        example = next(_examples(kind), None)
+        return f"must have a form such as {example}" if example else f"must match {found[1]}"
     if found := _TYPE.match(text):
         names = [_TYPES.get(name, name) for name in found[1].split(" | ")]
         return "must be " + " or ".join(names)
     return text
+
+
+def _examples(kind: Any) -> Iterator[str]:
+    """Of each pattern in an annotation."""
+    for about in getattr(kind, "__metadata__", ()):
+        if isinstance(about, Meta) and about.pattern and about.examples:
+            yield str(about.examples[0])
+    for argument in get_args(kind):
+        yield from _examples(argument)
 
 
 def _choices(kind: Any) -> Iterator[str]:

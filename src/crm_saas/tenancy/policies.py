@@ -37,7 +37,9 @@ class Policies(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _NumberFormat(msgspec.Struct):
-    number_prefix: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{0,20}" + END)] | None
+    number_prefix: (
+        Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{0,20}" + END, examples=["CUST-"])] | None
+    )
     number_width: Annotated[int, Meta(ge=1, le=18)] | None
 
 
