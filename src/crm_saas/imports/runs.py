@@ -88,6 +88,11 @@ class Run:
             assert plan is not None
             yield Locked(await as_starter(context, row, plan), row, plan)
 
+    async def ask(self) -> None:
+        """Whether it is to go on. Raises what `chunk` does."""
+        async with self.chunk():
+            pass
+
     async def again(self, delay_seconds: int = 0) -> None:
         async with self.row() as (context, row):
             await pass_on(context, row, delay_seconds=delay_seconds)

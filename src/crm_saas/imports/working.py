@@ -91,7 +91,10 @@ async def _read(run: Run, until: float) -> str | None:
     async with run.chunk() as (context, row, plan):
         assignable = await find_assignable(context)
         fields = await load_fields(context)
-    rows = await RowsOfFile.fetch(run.base.settings, row)
+    began = time.monotonic()
+    rows = await RowsOfFile.fetch(run.base.settings, row, after=row.rows_read, ask=run.ask)
+    # At least as long as it took to get here: it is all to be done again in the next slice.
+    until = max(until, 2 * time.monotonic() - began)
     checker = Checker(run.base.tenant, rows.headers, plan, assignable, fields)
 
     async def step(locked: Locked) -> bool:
@@ -173,7 +176,7 @@ async def _revert(run: Run, until: float) -> str | None:
 async def _report(run: Run, _: float) -> str | None:
     async with run.chunk() as locked:
         reverted = locked.row.status == "reverting"
-    rows = await RowsOfFile.fetch(run.base.settings, locked.row)
+    rows = await RowsOfFile.fetch(run.base.settings, locked.row, ask=run.ask)
     try:
         await reporting.write_result(run.base, run.import_id, rows)
     finally:
