@@ -133,7 +133,7 @@ def test_a_reader_has_so_much_time() -> None:
 
 def test_who_ends_the_reader_says_nothing_about_the_file() -> None:
     with pytest.raises(ReaderStopped):
-        apart._check_end(-15)
+        apart.check_end(-15)
 
 
 def test_a_reader_reads_what_the_file_has() -> None:

@@ -72,6 +72,32 @@ def test_an_export_imported_again_changes_nothing(
         assert api.get("/customers").json()["items"] == before
 
 
+@pytest.mark.parametrize("external_id", ["'abc", "'12", "'+12", "''12", "'=1", "-1", "12", "'"])
+def test_ids_come_back_as_they_were(
+    external_id: str, api: httpx.Client, run_jobs: Callable[[], None]
+) -> None:
+    create_stub(api, externalId=external_id, name=f"{external_id} x")
+    exported = api.get("/customers/export")
+    importing = Importing(api, run_jobs, upload(api, exported.content)["id"])
+    importing.run(upsertBy="externalId", mode="updateOnly")
+    assert importing.counts == {"unchanged": 1}, importing.rows()
+
+
+def test_an_apostrophe_of_another_program_is_no_part_of_an_id(
+    api: httpx.Client, begin: Begin
+) -> None:
+    """As Shopify writes them; also when the result is imported again."""
+    created = create_stub(api, externalId="123")
+    rows = [["Customer ID", "Phone", "Notes"], ["'123", created["phone"], "'=1"]]
+    importing = begin(*rows)
+    importing.run(upsertBy="externalId")
+    assert importing.counts == {"updated": 1}
+    again = begin(*(row[:3] for row in importing.result()))
+    again.run(upsertBy="externalId")
+    assert again.counts == {"unchanged": 1}, again.rows()
+    assert api.get(f"/customers/{created['id']}").json()["notes"] == "=1"
+
+
 def test_what_has_expired_is_forgotten(
     own: TestTenant, api: httpx.Client, begin: Begin, run_jobs: Callable[[], None]
 ) -> None:

@@ -115,10 +115,24 @@ FAULTS = (
     ),
     Fault(
         "an import works with wider eyes than who started it",
-        "src/crm_saas/imports/runs.py",
-        "            actor=starter.actor(),\n",
+        "src/crm_saas/imports/starters.py",
+        "    await set_scope(context.session, acting.scope)\n",
         "",
         ("tests/imports/test_scope.py::test_others_are_neither_changed_nor_named",),
+    ),
+    Fault(
+        "an import goes on when its starter may not any more",
+        "src/crm_saas/imports/starters.py",
+        "if actor is None or not all(map(actor.may, needed(plan))):",
+        "if actor is None:",
+        ("tests/imports/test_starters.py::test_who_may_not_any_more_assigns_nobody",),
+    ),
+    Fault(
+        "a job goes on with an import that is another's by now",
+        "src/crm_saas/imports/runs.py",
+        "if row.status not in BUSY or row.turn != self.turn:",
+        "if row.status not in BUSY:",
+        ("tests/imports/test_going_on.py::test_of_two_who_pass_it_on_one_does",),
     ),
     Fault(
         "the reason of a refused row names a customer outside the scope",
@@ -145,7 +159,7 @@ FAULTS = (
     Fault(
         "a cell of an import's result is a formula",
         "src/crm_saas/imports/reporting.py",
-        "[guard(cell) for cell in line]",
+        "[harmless(cell) for cell in line]",
         "[cell for cell in line]",
         ("tests/imports/test_results.py::test_the_rows_as_they_came_with_what_became_of_them",),
     ),

@@ -13,28 +13,30 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import IO, Any, BinaryIO, cast
 
 import msgspec
 
 from crm_saas.imports.errors import UnreadableFile
 from crm_saas.imports.limits import (
+    BLANK_ROWS_MAX,
     READER_DISK_BYTES_MAX,
     READER_MEMORY_BYTES_MAX,
     RECORD_LENGTH_MAX,
 )
 from crm_saas.imports.sheets import read_sheet
-from crm_saas.imports.tables import NoValue, Row
+from crm_saas.imports.tables import NoValue, Row, as_table
 from crm_saas.kit.errors import Unavailable
 
 _NICENESS = 10
 # A character is six bytes of JSON at the most.
-_LINE_BYTES_MAX = RECORD_LENGTH_MAX * 6 + 64 * 1024
+LINE_BYTES_MAX = RECORD_LENGTH_MAX * 6 + 64 * 1024
+_NO_ROOM = 3
 # Row number, cells, and the places of those that have no value.
 _Line = tuple[int, list[str], list[int]]
 _decoder = msgspec.json.Decoder(str | _Line)
-_TOO_MUCH = (
+TOO_MUCH = (
     "The spreadsheet takes more {} than it may have. Cut it into several, or save it as CSV UTF-8."
 )
 
@@ -47,27 +49,33 @@ class ReaderStopped(Unavailable):
 
 
 def read_apart(file: BinaryIO, cpu_seconds: int) -> Generator[Row, None, None]:
-    """As `read_sheet`. Raises UnreadableFile and ReaderStopped."""
-    file.flush()
-    with subprocess.Popen(  # noqa: S603 - ourselves
-        [
-            *(sys.executable, "-m", "crm_saas.imports.apart"),
-            *(str(cpu_seconds), str(READER_MEMORY_BYTES_MAX)),
-        ],
-        stdin=file,
-        stdout=subprocess.PIPE,
-        env={"TMPDIR": tempfile.gettempdir(), "PYTHONSAFEPATH": "1"},
-        start_new_session=True,  # what is typed at a terminal is not for it
-    ) as process:
+    """As `read_sheet`, as far as anybody reads. Raises UnreadableFile and ReaderStopped."""
+    command, how = process_of(file, cpu_seconds)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, **how) as process:  # noqa: S603 - ourselves
         try:
-            yield from _rows_of(cast(IO[bytes], process.stdout))
-            _check_end(process.wait())
+            yield from rows_of(cast(IO[bytes], process.stdout))
+            check_end(process.wait())
         finally:
             process.kill()
 
 
-def _rows_of(lines: IO[bytes]) -> Generator[Row, None, None]:
-    while (line := lines.readline(_LINE_BYTES_MAX)).endswith(b"\n"):
+def process_of(
+    file: BinaryIO, cpu_seconds: int, *, as_table: bool = False
+) -> tuple[list[str], dict[str, Any]]:
+    """Its command, and how it is to be started; `as_table` leaves out what is no row of it."""
+    file.flush()
+    bounds = [str(cpu_seconds), str(READER_MEMORY_BYTES_MAX)]
+    command = [sys.executable, "-m", "crm_saas.imports.apart", *bounds, *(["table"] * as_table)]
+    return command, {
+        "stdin": file,
+        "env": {"TMPDIR": tempfile.gettempdir(), "PYTHONSAFEPATH": "1"},
+        "start_new_session": True,  # what is typed at a terminal is not for it
+    }
+
+
+def rows_of(lines: IO[bytes]) -> Generator[Row, None, None]:
+    """Raises UnreadableFile where one says so."""
+    while (line := lines.readline(LINE_BYTES_MAX)).endswith(b"\n"):
         said = _decoder.decode(line)
         if isinstance(said, str):
             raise UnreadableFile(said)
@@ -77,13 +85,16 @@ def _rows_of(lines: IO[bytes]) -> Generator[Row, None, None]:
         yield Row(number, cells)
 
 
-def _check_end(code: int) -> None:
+def check_end(code: int) -> None:
+    """Raises UnreadableFile and ReaderStopped."""
     if code in {-signal.SIGTERM, -signal.SIGINT, 1}:
         raise ReaderStopped
     if code == -signal.SIGXCPU:
-        raise UnreadableFile(_TOO_MUCH.format("time"))
+        raise UnreadableFile(TOO_MUCH.format("time"))
+    if code == _NO_ROOM:
+        raise UnreadableFile(TOO_MUCH.format("room"))
     if code:
-        raise UnreadableFile(_TOO_MUCH.format("memory"))
+        raise UnreadableFile(TOO_MUCH.format("memory"))
 
 
 class _Whole(io.RawIOBase):
@@ -127,32 +138,34 @@ def _bound(cpu_seconds: int, memory_bytes: int) -> None:
         resource.setrlimit(kind, (most if hard < 0 else min(most, hard), hard))
 
 
-def _say(out: IO[bytes]) -> None:
+def _say(out: IO[bytes], *, as_rows_of_table: bool) -> None:
     file = cast(BinaryIO, io.BufferedReader(_Whole(sys.stdin.fileno())))
-    for number, cells in read_sheet(file):
+    rows: Iterator[Row] = read_sheet(file)
+    for number, cells in as_table(rows, BLANK_ROWS_MAX) if as_rows_of_table else rows:
         places = [place for place, cell in enumerate(cells) if isinstance(cell, NoValue)]
         for place in places:
             cells[place] = str(cells[place])
         out.write(msgspec.json.encode((number, cells, places)) + b"\n")
+    out.flush()
 
 
-def main() -> None:
-    _bound(*map(int, sys.argv[1:]))
+def main(cpu_seconds: str, memory_bytes: str, *table: str) -> None:
+    _bound(int(cpu_seconds), int(memory_bytes))
     out = sys.stdout.buffer
     try:
-        _say(out)
+        _say(out, as_rows_of_table=bool(table))
     except UnreadableFile as refusal:
         why = refusal.detail
     except MemoryError:
-        why = _TOO_MUCH.format("memory")
+        why = TOO_MUCH.format("memory")
     except OSError as error:
         if error.errno != errno.EFBIG:
             raise
-        why = _TOO_MUCH.format("room")
+        os._exit(_NO_ROOM)  # nor can it be said
     else:
         return
     out.write(msgspec.json.encode(why) + b"\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -19,17 +19,18 @@ _ISO_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})[T ]00:00(:00)?")
 _ARABIC_DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "0123456789" * 2)
 # Programs put an apostrophe before digits, so that a spreadsheet takes them for text.
 _NUMBERS = frozenset({"phone", "externalId", "customerNumber"})
-_AS_TEXT = re.compile(r"'\+?[0-9]")
+_AS_TEXT = re.compile("'[0-9]")
 
 
-def read_cell(cell: str) -> str:
-    """The text as it was before somebody guarded it against formulas. Raises ValueError."""
+def read_cell(cell: str, field: str) -> str:
+    """The text as it was before a program guarded it. Raises ValueError."""
     if isinstance(cell, NoValue):
         raise ValueError(
             f"shows {cell[:20]} and has no value; put a value there, or let your office program "
             "compute and save the file again"
         )
-    text = unguard(cell)
+    is_guarded_number = field in _NUMBERS and _AS_TEXT.match(cell.lstrip())
+    text = cell.lstrip()[1:] if is_guarded_number else unguard(cell)
     if not text or text.isspace():
         return ""
     if len(text) > CELL_LENGTH_MAX:
@@ -46,8 +47,6 @@ def read_value(field: str, text: str, dates: DateOrder) -> Any:
     if field == "notes":
         return text
     text = text.strip()
-    if field in _NUMBERS:
-        return text[1:] if _AS_TEXT.match(text) else text
     if field == "dateOfBirth":
         return read_date(text, dates)
     if field == "preferences":

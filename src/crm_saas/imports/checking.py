@@ -91,8 +91,14 @@ class Checker:
             columns["custom_fields"] = own
         address = self._address(place, texts, problems) if place else None
         composed = {} if problems else self._compose(columns, profile)
-        key = fold_text(number) if number else columns.get(_KEYS.get(self._plan.upsert_by, ""))
+        key = self._key(number, columns)
         return Checked(row.number, key, columns, composed, address, problems[:_PROBLEMS_MAX])
+
+    def _key(self, number: str | None, columns: Mapping[str, Any]) -> str | None:
+        """By what the customer is found: a number that is not asked for finds nobody."""
+        if self._plan.upsert_by == "customerNumber":
+            return fold_text(number) if number else None
+        return columns.get(_KEYS[self._plan.upsert_by])
 
     def _read(self, row: Row, problems: list[Problem]) -> tuple[dict[str, Any], dict[str, str]]:
         sent: dict[str, Any] = {}
@@ -102,7 +108,7 @@ class Checker:
             cell = row.cells[place] if place < len(row.cells) else ""
             texts[field] = cell
             try:
-                if text := read_cell(cell):
+                if text := read_cell(cell, field):
                     sent[field] = self._value(field, text)
                 elif clears and self._may_be_empty(field):
                     sent[field] = None

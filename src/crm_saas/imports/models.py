@@ -17,9 +17,10 @@ ROWS = "org_import_rows"
 class Import(TenantOwned, Stamped, Base):
     """A file that was uploaded, and how far the work on it is.
 
-    `starter` is who started the work, so that the job does it within their scope and the trail
-    names them. `rows_read` and `rows_done` are the checkpoints of reading and of the phase: they
-    are written with what they count, so that whoever goes on after a crash begins there.
+    `starter` is who started the work: the job does it in their name, as far as they may do it now.
+    `turn` is the number of the one job that works on it; a job of another number ends. `rows_read`
+    and `rows_done` are the checkpoints of reading and of the phase: they are written with what they
+    count, so that whoever goes on after a crash begins there.
     """
 
     __tablename__ = TABLE
@@ -54,6 +55,7 @@ class Import(TenantOwned, Stamped, Base):
     phase: Mapped[str | None]
     is_dry: Mapped[bool] = mapped_column(server_default=text("false"))
     cancelling: Mapped[bool] = mapped_column(server_default=text("false"))
+    turn: Mapped[int] = mapped_column(BigInteger, server_default="0")
     failure: Mapped[str | None]
     rows_read: Mapped[int] = mapped_column(BigInteger, server_default="0")
     rows_total: Mapped[int | None] = mapped_column(BigInteger)

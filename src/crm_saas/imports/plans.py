@@ -1,13 +1,11 @@
 """How a file is to be imported, as the caller asked for it and as the import keeps it."""
 
 from typing import Annotated, Literal
-from uuid import UUID
 
 import msgspec
 from msgspec import Meta
 
 from crm_saas.imports.limits import COLUMNS_MAX, HEADER_LENGTH_MAX
-from crm_saas.kit.context import Actor, Context
 from crm_saas.kit.schemas import Struct
 
 UpsertBy = Literal["phone", "email", "customerNumber", "externalId"]
@@ -49,46 +47,3 @@ class KeptPlan(msgspec.Struct, frozen=True, rename="camel"):
     mode: Mode
     empty_cells: EmptyCells
     dates: DateOrder
-
-
-class Starter(msgspec.Struct, frozen=True):
-    """Who started the work: the job does it in their name and within their scope."""
-
-    kind: Literal["key", "staff", "system"]
-    id: UUID | None
-    name: str
-    role: str
-    permissions: list[str]
-    staff_scope: Literal["all", "team", "own"]
-    member_id: UUID | None
-    team_ids: tuple[UUID, ...]
-    request_id: str
-    address: str | None
-
-    def actor(self) -> Actor:
-        return Actor(
-            kind=self.kind,
-            id=self.id,
-            name=self.name,
-            role=self.role,
-            permissions=frozenset(self.permissions),
-            staff_scope=self.staff_scope,
-            member_id=self.member_id,
-            team_ids=self.team_ids,
-        )
-
-
-def starter_of(context: Context) -> Starter:
-    actor = context.actor
-    return Starter(
-        kind=actor.kind,
-        id=actor.id,
-        name=actor.name,
-        role=actor.role,
-        permissions=sorted(actor.permissions),
-        staff_scope=actor.staff_scope,
-        member_id=actor.member_id,
-        team_ids=actor.team_ids,
-        request_id=context.request_id,
-        address=context.address,
-    )

@@ -15,11 +15,10 @@ from crm_saas.imports.limits import (
     HEADER_LENGTH_MAX,
     LOOK_CPU_SECONDS_MAX,
     READING_CPU_SECONDS_MAX,
-    ROWS_MAX,
     SAMPLE_CELL_LENGTH,
     SAMPLE_ROWS,
 )
-from crm_saas.imports.tables import Row, has_text, narrowed, without_blank_end
+from crm_saas.imports.tables import BlankRows, Row, as_table, without_blank_end
 from crm_saas.imports.texts import read_text
 
 
@@ -37,43 +36,13 @@ LOOK = Bounds(LOOK_CPU_SECONDS_MAX, BLANK_ROWS_LOOKED_AT)
 WHOLE = Bounds(READING_CPU_SECONDS_MAX, BLANK_ROWS_MAX)
 
 
-class BlankRows(UnreadableFile):
-    """Rows without text, one after another, and no end of them."""
-
-
 def read_table(
     file: BinaryIO, dialect: Dialect | None, bounds: Bounds = WHOLE
 ) -> Generator[Row, None, None]:
-    """The rows that have any text, the header first; no dialect is a spreadsheet.
-
-    Rows have one cell more than the header at the most. Raises UnreadableFile.
-    """
+    """As `as_table`; no dialect is a spreadsheet."""
     rows = read_apart(file, bounds.cpu_seconds) if dialect is None else read_text(file, dialect)
-    width = 0
     with closing(rows):
-        for count, row in enumerate(_with_text(rows, bounds.blank_rows)):
-            if count > ROWS_MAX:
-                raise UnreadableFile(
-                    f"The file has more than {ROWS_MAX:,} rows. Cut it into several files."
-                )
-            if count == 0:
-                width = len(without_blank_end(row.cells))
-            yield narrowed(row, width) if count else row
-
-
-def _with_text(rows: Iterator[Row], blank_max: int) -> Iterator[Row]:
-    blank = 0
-    for row in rows:
-        if has_text(row):
-            blank = 0
-            yield row
-            continue
-        blank += 1
-        if blank > blank_max:
-            raise BlankRows(
-                f"Down to row {row.number:,} there are more than {blank_max:,} without any text. "
-                "Take them out."
-            )
+        yield from as_table(rows, bounds.blank_rows)
 
 
 def read_head(rows: Iterator[Row]) -> Head:

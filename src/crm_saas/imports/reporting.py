@@ -16,7 +16,7 @@ from crm_saas.imports.tables import Row as FileRow
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import TooLarge
 from crm_saas.kit.files import Files
-from crm_saas.kit.spreadsheets import guard
+from crm_saas.kit.spreadsheets import harmless
 
 ADDED = ("outcome", "customerNumber", "reason")
 # A result has the file's own bytes, what guards them, and the reasons.
@@ -82,7 +82,7 @@ def reason_of(problems: Sequence[dict[str, Any]] | None) -> str:
 
 
 def _written(lines: Sequence[Sequence[str]]) -> bytes:
-    """Cells that were guarded when they came are so once more: taking one away gives them back."""
+    """The rows that are mended in it can be imported again: each cell means what it meant."""
     target = io.StringIO()
-    csv.writer(target).writerows([guard(cell) for cell in line] for line in lines)
+    csv.writer(target).writerows([harmless(cell) for cell in line] for line in lines)
     return target.getvalue().encode("utf-8", "replace")

@@ -17,6 +17,7 @@ from crm_saas.imports.errors import (
 from crm_saas.imports.plans import Plan
 from crm_saas.imports.receiving import receive_import
 from crm_saas.imports.schemas import ImportList, ImportRowList, ImportView, Outcome
+from crm_saas.imports.starters import PERMISSION
 from crm_saas.imports.views import view_import, view_row
 from crm_saas.kit.dependencies import RequestContext
 from crm_saas.kit.errors import TooLarge
@@ -24,7 +25,6 @@ from crm_saas.kit.files import FileMissing
 from crm_saas.kit.paging import LIMIT_DEFAULT, Cursor, Limit
 from crm_saas.kit.problems import problems
 
-PERMISSION = "customers:import"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 

@@ -5,8 +5,10 @@ import tempfile
 from collections import Counter
 from typing import BinaryIO, NamedTuple, Self, cast
 
+from crm_saas.imports.apart import rows_of
 from crm_saas.imports.checking import Checker
 from crm_saas.imports.encodings import Delimiter, Dialect, Encoding
+from crm_saas.imports.flat import Ask, flatten, rows_after
 from crm_saas.imports.models import Import
 from crm_saas.imports.reading import read_table, unique_headers
 from crm_saas.imports.staging import encode_rows
@@ -29,28 +31,35 @@ class Chunk(NamedTuple):
 
 
 class RowsOfFile:
-    """On this machine's disk: spreadsheets are read by seeking, and texts from their start."""
+    """On this machine's disk, from the first row that is wanted on."""
 
-    def __init__(self, file: BinaryIO, dialect: Dialect | None) -> None:
+    def __init__(self, file: BinaryIO, dialect: Dialect | None, after: int = 0) -> None:
+        """No dialect is lines that `flatten` has made."""
         self._file = file
-        self._rows = read_table(file, dialect)
-        self.headers = unique_headers(next(self._rows).cells)
+        self._rows = rows_of(file) if dialect is None else read_table(file, dialect)
+        header = next(self._rows)
+        self.headers = unique_headers(header.cells)
+        if dialect is None:
+            self._rows = rows_after(file, max(after, header.number))
         self._ahead: Row | None = None
         self._given: tuple[int, Chunk] | None = None
+        self._skip(after)
 
     @classmethod
-    async def fetch(cls, settings: Settings, row: Import) -> Self:
-        """With no transaction open: a store may take its time. Raises FileMissing."""
-        name = upload_name(row.tenant_org_id, row.id)
-        file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - closed by `close`
+    async def fetch(cls, settings: Settings, row: Import, *, after: int = 0, ask: Ask) -> Self:
+        """With no transaction open: a store may take its time, and so may a spreadsheet.
+
+        Raises FileMissing, UnreadableFile, and what `ask` does.
+        """
+        file = await _copy(settings, row)
         try:
-            async for part in Files.from_settings(settings).read(name):
-                file.write(part)
-            file.seek(0)
             dialect = None
             if row.format == "csv":
                 dialect = Dialect(cast(Encoding, row.encoding), cast(Delimiter, row.delimiter))
-            return await asyncio.to_thread(cls, file, dialect)
+            else:
+                whole, file = file, await flatten(file, ask)
+                whole.close()
+            return await asyncio.to_thread(cls, file, dialect, after)
         except BaseException:
             file.close()
             raise
@@ -67,10 +76,7 @@ class RowsOfFile:
 
     def after(self, number: int) -> list[Row]:
         """The next rows behind this number, as many as make a chunk; none at the end."""
-        while self._ahead is None or self._ahead.number <= number:
-            self._ahead = next(self._rows, None)
-            if self._ahead is None:
-                return []
+        self._skip(number)
         chunk: list[Row] = []
         length = 0
         while self._ahead is not None:
@@ -81,6 +87,25 @@ class RowsOfFile:
             self._ahead = next(self._rows, None)
         return chunk
 
+    def _skip(self, number: int) -> None:
+        while self._ahead is None or self._ahead.number <= number:
+            self._ahead = next(self._rows, None)
+            if self._ahead is None:
+                return
+
     def close(self) -> None:
         self._rows.close()
         self._file.close()
+
+
+async def _copy(settings: Settings, row: Import) -> BinaryIO:
+    file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - closed by `close`
+    try:
+        name = upload_name(row.tenant_org_id, row.id)
+        async for part in Files.from_settings(settings).read(name):
+            file.write(part)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return file

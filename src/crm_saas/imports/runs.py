@@ -9,21 +9,20 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from crm_saas.imports import staging
 from crm_saas.imports.errors import ImportNotFound
 from crm_saas.imports.models import TABLE, Import
-from crm_saas.imports.plans import KeptPlan, Starter
+from crm_saas.imports.plans import KeptPlan
 from crm_saas.imports.queries import access_import
 from crm_saas.imports.retention import BUSY, expiry
-from crm_saas.imports.service import JOB
+from crm_saas.imports.service import pass_on
+from crm_saas.imports.starters import as_starter, starter_of
 from crm_saas.imports.views import kept_plan
-from crm_saas.kit.context import Context, scope_of
+from crm_saas.kit.context import Context, renewed
 from crm_saas.kit.events import record
-from crm_saas.kit.jobs import enqueue
 from crm_saas.kit.problems import RETRYABLE
 
 _ATTEMPTS_MAX = 8
@@ -35,6 +34,10 @@ class Cancelled(Exception):
     """Somebody wants no more of it."""
 
 
+class Superseded(Exception):
+    """It is another job's turn, or the work is over."""
+
+
 class Locked(NamedTuple):
     context: Context
     row: Import
@@ -43,52 +46,56 @@ class Locked(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """The import as its starter's work: their name in the trail, their scope on the customers."""
+    """One job's turn at an import."""
 
     base: Context
     import_id: UUID
+    turn: int
     phase: str | None
 
     @classmethod
-    async def of(cls, context: Context, import_id: UUID) -> "Run | None":
-        async with context.database.transaction(context.scope) as session:
+    async def of(cls, context: Context, import_id: UUID, turn: int) -> "Run | None":
+        async with renewed(context) as asking:
             try:
-                row = await access_import(replace(context, session=session), import_id)
+                row = await access_import(asking, import_id)
             except ImportNotFound:
                 return None
-            if row.status not in BUSY:
-                return None
-            starter = msgspec.convert(row.starter, Starter)
-        base = replace(
-            context,
-            actor=starter.actor(),
-            request_id=starter.request_id,
-            address=starter.address,
-        )
-        return cls(base, import_id, row.phase)
+        if row.status not in BUSY or row.turn != turn:
+            return None
+        starter = starter_of(row)
+        base = replace(context, request_id=starter.request_id, address=starter.address)
+        return cls(base, import_id, turn, row.phase)
+
+    @asynccontextmanager
+    async def row(self) -> AsyncIterator[tuple[Context, Import]]:
+        """A transaction that has the import's row to itself. Raises Superseded."""
+        async with renewed(self.base) as context:
+            row = await access_import(context, self.import_id, lock=True)
+            if row.status not in BUSY or row.turn != self.turn:
+                raise Superseded
+            yield context, row
 
     @asynccontextmanager
     async def chunk(self) -> AsyncIterator[Locked]:
-        """A transaction that has the import's row to itself. Raises Cancelled."""
-        tenant_id = self.base.tenant.id
-        async with self.base.database.transaction(scope_of(tenant_id, self.base.actor)) as session:
-            context = replace(self.base, session=session, values={})
-            row = await access_import(context, self.import_id, lock=True)
-            if row.status not in BUSY or row.cancelling:
+        """The same as its starter's work: their name in the trail, their scope on the customers.
+
+        Raises Superseded, Cancelled and MayNot.
+        """
+        async with self.row() as (context, row):
+            if row.cancelling:
                 raise Cancelled
             plan = kept_plan(row)
             assert plan is not None
-            yield Locked(context, row, plan)
+            yield Locked(await as_starter(context, row, plan), row, plan)
+
+    async def ask(self) -> None:
+        """Whether it is to go on. Raises what `chunk` does."""
+        async with self.chunk():
+            pass
 
     async def again(self, delay_seconds: int = 0) -> None:
-        async with self.base.database.transaction(self.base.scope) as session:
-            await enqueue(
-                replace(self.base, session=session),
-                JOB,
-                {"import_id": self.import_id},
-                delay_seconds=delay_seconds,
-                priority=-5,
-            )
+        async with self.row() as (context, row):
+            await pass_on(context, row, delay_seconds=delay_seconds)
 
 
 Step = Callable[[Locked], Awaitable[bool]]
@@ -113,18 +120,18 @@ async def repeat(run: Run, step: Step, until: float) -> bool:
 
 async def end_cancelled(run: Run) -> None:
     status = {"checking": "uploaded", "running": "cancelled", "reverting": "cancelled"}
-    async with run.base.database.transaction(run.base.scope) as session:
-        context = replace(run.base, session=session)
-        row = await access_import(context, run.import_id, lock=True)
-        if row.status in BUSY:
-            await _finish(context, row, status[row.status])
+    async with run.row() as (context, row):
+        await _finish(context, row, status[row.status])
 
 
-async def end(
-    run: Run, status: str, *, failure: str | None = None, has_result: bool = False
-) -> None:
-    async with run.chunk() as (context, row, _):
+async def end_failed(run: Run, failure: str) -> None:
+    async with run.row() as (context, row):
         row.failure = failure
+        await _finish(context, row, "failed")
+
+
+async def end(run: Run, status: str, *, has_result: bool = False) -> None:
+    async with run.chunk() as (context, row, _):
         row.has_result = row.has_result or has_result
         await _finish(context, row, status)
 

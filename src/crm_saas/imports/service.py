@@ -10,15 +10,17 @@ from crm_saas.custom.queries import load_fields
 from crm_saas.imports.errors import ImportBusy, ImportExpired
 from crm_saas.imports.mapping import Guess, check_mapping
 from crm_saas.imports.models import TABLE, Import
-from crm_saas.imports.plans import KeptPlan, Plan, starter_of
+from crm_saas.imports.plans import KeptPlan, Plan
 from crm_saas.imports.queries import access_import
 from crm_saas.imports.retention import BUSY, expiry
+from crm_saas.imports.starters import needed, note_starter
 from crm_saas.imports.views import kept_plan
 from crm_saas.kit.context import Context
-from crm_saas.kit.events import plain, record
+from crm_saas.kit.events import record
 from crm_saas.kit.jobs import enqueue
 
 JOB = "imports.work"
+LOCK = "imports"
 
 
 async def start(context: Context, import_id: UUID, sent: Plan, *, is_dry: bool) -> Import:
@@ -32,15 +34,15 @@ async def start(context: Context, import_id: UUID, sent: Plan, *, is_dry: bool) 
     if row.status not in may_begin:
         raise ImportBusy(f"The import is `{row.status}`. {_ADVICE.get(row.status, '')}".strip())
     plan = await _decide(context, row, sent)
-    if {"assignedTo", "teamId"} & set(plan.mapping.values()):
-        context.actor.require("customers:assign")
+    for permission in needed(plan):
+        context.actor.require(permission)
     if row.counts.get("created", 0) + row.counts.get("updated", 0):
         _require_same(row, plan, is_dry=is_dry)
     phase = _first_phase(row, plan, is_dry=is_dry)
     if phase == "reading":
         row.rows_read, row.rows_total, row.counts = 0, None, {}
     row.plan = msgspec.to_builtins(plan)
-    row.starter = starter(context)
+    row.starter = note_starter(context)
     row.status, row.is_dry = "checking" if is_dry else "running", is_dry
     row.phase, row.rows_done, row.failure, row.cancelling = phase, 0, None, False
     row.started_at, row.finished_at = datetime.now(UTC), None
@@ -53,10 +55,6 @@ _ADVICE = {
     "done": "It was run already; revert it, or upload the file again.",
     "reverted": "Upload the file again to import it anew.",
 }
-
-
-def starter(context: Context) -> dict[str, Any]:
-    return plain(msgspec.structs.asdict(starter_of(context))) or {}
 
 
 async def _decide(context: Context, row: Import, sent: Plan) -> KeptPlan:
@@ -91,8 +89,12 @@ async def cancel(context: Context, import_id: UUID) -> Import:
         raise ImportBusy(f"The import is `{row.status}`: there is nothing to cancel.")
     if not row.cancelling:
         row.cancelling = True
-        # Also where no job is left that would see it.
-        await _begin(context, row, "import.cancelling")
+        await context.session.flush()
+        await context.session.refresh(row)
+        await record(context, "import.cancelling", subject=(TABLE, row.id))
+        # Where no job is left that would see it, or the one that is waits for others. Of the same
+        # turn: whoever comes first ends it, and a run after that has another.
+        await enqueue(context, JOB, {"import_id": row.id, "turn": row.turn}, priority=-5)
     return row
 
 
@@ -105,7 +107,7 @@ async def revert(context: Context, import_id: UUID) -> Import:
     _require_file(row)
     if row.is_dry or row.status not in {"done", "cancelled", "failed"} or row.phase:
         raise ImportBusy(f"The import is `{row.status}`: there is nothing to revert.")
-    row.starter = starter(context)
+    row.starter = note_starter(context)
     row.status, row.phase, row.rows_done, row.failure = "reverting", "reverting", 0, None
     row.cancelling, row.finished_at = False, None
     await _begin(context, row, "import.reverting")
@@ -120,7 +122,23 @@ def _require_file(row: Import) -> None:
 async def _begin(
     context: Context, row: Import, kind: str, *, after: dict[str, Any] | None = None
 ) -> None:
-    await context.session.flush()
+    await pass_on(context, row)
     await context.session.refresh(row)
     await record(context, kind, subject=(TABLE, row.id), after=after)
-    await enqueue(context, JOB, {"import_id": row.id}, priority=-5)
+
+
+async def pass_on(context: Context, row: Import, *, delay_seconds: int = 0) -> None:
+    """To a new job, whose turn it is alone: one that is about still, or comes twice, ends.
+
+    Of a tenant's imports one is worked on at a time, so that nobody's files are everybody's wait.
+    """
+    row.turn += 1
+    await context.session.flush()
+    await enqueue(
+        context,
+        JOB,
+        {"import_id": row.id, "turn": row.turn},
+        delay_seconds=delay_seconds,
+        priority=-5,
+        lock=LOCK,
+    )

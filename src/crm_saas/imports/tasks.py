@@ -104,7 +104,7 @@ async def _names_of(session: AsyncSession, tenants: Collection[UUID]) -> set[str
 
 
 JOBS = (
-    Job(name=JOB, function=work, timeout_seconds=600, own_transactions=True),
+    Job(name=JOB, function=work, timeout_seconds=3500, own_transactions=True),
     Job(name=EXPIRE, function=expire, timeout_seconds=600, own_transactions=True),
 )
 PERIODIC_JOBS = (

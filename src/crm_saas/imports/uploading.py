@@ -20,7 +20,7 @@ from crm_saas.imports.models import TABLE, Import
 from crm_saas.imports.queries import count_kept
 from crm_saas.imports.reading import LOOK, Head, read_head, read_table
 from crm_saas.imports.retention import DONE_DAYS, PARKED_DAYS, expiry
-from crm_saas.imports.service import starter
+from crm_saas.imports.starters import note_starter
 from crm_saas.imports.stored import upload_name
 from crm_saas.kit.context import Context
 from crm_saas.kit.events import record
@@ -113,7 +113,7 @@ async def add_import(context: Context, kept: Kept) -> Import:
         headers=head.headers,
         sample=head.sample,
         guessed=msgspec.to_builtins(guessed),
-        starter=starter(context),
+        starter=note_starter(context),
         status="uploaded",
         expires_at=expiry("uploaded"),
     )

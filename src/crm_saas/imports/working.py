@@ -1,13 +1,15 @@
 """The job of an import: reading, comparing, writing, reverting, in chunks.
 
 Each chunk is a transaction with its checkpoint in it: whoever goes on after a crash begins where
-the last commit ended, and two who go on at once wait for each other at the import's row.
+the last commit ended, and two who go on at once wait for each other at the import's row. When the
+first of them passes the work on, the other ends.
 """
 
 import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from uuid import UUID
 
 from crm_saas.custom.queries import load_fields
@@ -16,7 +18,17 @@ from crm_saas.imports import matching, reporting, reverting, staging, writing
 from crm_saas.imports.checking import Checker
 from crm_saas.imports.errors import UnreadableFile
 from crm_saas.imports.rows_of_file import RowsOfFile
-from crm_saas.imports.runs import Cancelled, Locked, Run, end, end_cancelled, repeat
+from crm_saas.imports.runs import (
+    Cancelled,
+    Locked,
+    Run,
+    Superseded,
+    end,
+    end_cancelled,
+    end_failed,
+    repeat,
+)
+from crm_saas.imports.starters import MayNot
 from crm_saas.kit.context import Context
 from crm_saas.kit.files import FileMissing
 
@@ -29,12 +41,16 @@ _WAIT_SECONDS = 2
 _running = 0
 
 
-async def work(context: Context, import_id: UUID) -> None:
-    """Goes on with an import until it is done, or for a while."""
+async def work(context: Context, import_id: UUID, turn: int = 0) -> None:
+    """Goes on with an import until it is done, or for a while, or it is another job's turn."""
+    run = await Run.of(context, import_id, turn)
+    if run is not None:
+        with suppress(Superseded):
+            await _take_place(run)
+
+
+async def _take_place(run: Run) -> None:
     global _running
-    run = await Run.of(context, import_id)
-    if run is None:
-        return
     if _running >= AT_ONCE_MAX:
         await run.again(delay_seconds=_WAIT_SECONDS)
         return
@@ -45,7 +61,7 @@ async def work(context: Context, import_id: UUID) -> None:
         _running -= 1
 
 
-async def _work(run: "Run") -> None:
+async def _work(run: Run) -> None:
     until = time.monotonic() + SLICE_SECONDS
     try:
         phase = run.phase
@@ -54,7 +70,9 @@ async def _work(run: "Run") -> None:
     except Cancelled:
         await end_cancelled(run)
     except (UnreadableFile, FileMissing) as refusal:
-        await end(run, "failed", failure=refusal.detail)
+        await end_failed(run, refusal.detail)
+    except MayNot as refusal:
+        await end_failed(run, str(refusal))
     else:
         if phase is not None:
             await run.again()
@@ -73,7 +91,10 @@ async def _read(run: Run, until: float) -> str | None:
     async with run.chunk() as (context, row, plan):
         assignable = await find_assignable(context)
         fields = await load_fields(context)
-    rows = await RowsOfFile.fetch(run.base.settings, row)
+    began = time.monotonic()
+    rows = await RowsOfFile.fetch(run.base.settings, row, after=row.rows_read, ask=run.ask)
+    # At least as long as it took to get here: it is all to be done again in the next slice.
+    until = max(until, 2 * time.monotonic() - began)
     checker = Checker(run.base.tenant, rows.headers, plan, assignable, fields)
 
     async def step(locked: Locked) -> bool:
@@ -155,7 +176,7 @@ async def _revert(run: Run, until: float) -> str | None:
 async def _report(run: Run, _: float) -> str | None:
     async with run.chunk() as locked:
         reverted = locked.row.status == "reverting"
-    rows = await RowsOfFile.fetch(run.base.settings, locked.row)
+    rows = await RowsOfFile.fetch(run.base.settings, locked.row, ask=run.ask)
     try:
         await reporting.write_result(run.base, run.import_id, rows)
     finally:
