@@ -5,7 +5,7 @@ Each rule yields a sentence a fault. The parser is sqlglot's; what it cannot rea
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 import sqlglot
@@ -127,17 +127,23 @@ RULES: tuple[Callable[[exp.Expression, Functions], Iterator[str]], ...] = (
 )
 
 
-def faults_of_body(body: str) -> Iterator[str]:
+def faults_of_body(body: str, on_tenant_tables: Collection[str] = ()) -> Iterator[str]:
     """A function's SQL, read by words: PL/pgSQL around it is nobody's dialect.
 
     Each org_* table in a statement is compared with a variable, under its alias, and no statement
-    on such a table uses what a cluster refuses.
+    on such a table uses what a cluster refuses, or calls one of the functions that read such tables
+    themselves.
     """
     without_comments = re.sub(r"--[^\n]*", "", body)
     for statement in without_comments.split(";"):
         if _TABLE_IN_BODY.search(statement):
             yield from (
                 fault for fault, words in _REFUSED_IN_BODY.items() if words.search(statement)
+            )
+            yield from (
+                f"joins the function {name}() with a table"
+                for name in on_tenant_tables
+                if re.search(rf"\b{name}\s*\(", statement)
             )
     for statement in re.split(r";|\bunion all\b|\bunion\b", without_comments):
         for table, alias in _TABLE_IN_BODY.findall(statement):

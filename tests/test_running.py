@@ -16,6 +16,7 @@ import pytest
 
 from crm_saas.kit.postgres.folder import DataFolder
 from crm_saas.kit.postgres.processes import server_processes
+from factories.waiting import until
 
 COMMAND = [sys.executable, "-c", "from crm_saas.cli import main; main()"]
 SECONDS_MAX = 60
@@ -71,6 +72,8 @@ def test_a_dead_database_is_started_again(folder: Path) -> None:
             ready = f"http://127.0.0.1:{port}/health/ready"
             assert httpx.get(ready).status_code == 200
 
+            assert _link_of_an_export(printed, port).startswith(f"http://127.0.0.1:{port}/api/")
+
             _postmaster(folder).kill()
             _read_until(process.stdout, "PostgreSQL ended by itself")
             _read_until(process.stdout, "PostgreSQL runs again.")
@@ -85,6 +88,16 @@ def test_a_dead_database_is_started_again(folder: Path) -> None:
     assert rest.endswith("Stopped.\n")
     assert "ended by itself" not in rest
     assert server_processes(DataFolder(folder).cluster) == []
+
+
+def _link_of_an_export(printed: str, port: int) -> str:
+    key = printed.partition("manager ")[2].split()[0]
+    api = f"http://127.0.0.1:{port}/api/v1"
+    with httpx.Client(headers={"Authorization": f"Bearer {key}"}, timeout=30) as client:
+        requested = client.post(f"{api}/exports", json={}).raise_for_status().json()
+        made = f"{api}/exports/{requested['id']}"
+        until(lambda: client.get(made).json()["status"] == "ready", SECONDS_MAX)
+        return str(client.get(made).json()["link"])
 
 
 def _postmaster(folder: Path) -> psutil.Process:

@@ -78,6 +78,7 @@ begin
         -- Many alternatives in many windows are more scans than the whole tenant.
         continue when stage = 2 and strpos(indexed[1], chr(31)) > 0;
         exit when stage = 3 and not is_everybody and last_window >= 8;
+        -- As one string, for its price. Citus passes the whole of it on, once for each setting.
         execute format(
             'set local app.search_windows = %L;'
             'set local app.search_recent_1 = %L;'

@@ -19,6 +19,7 @@ declare
     typed constant text := array_to_string(words, ' ');
     phrases text[] := array[typed];
     spellings text[];
+    bearers uuid[];
     word text;
 begin
     if tenant is distinct from current_tenant() then
@@ -28,30 +29,29 @@ begin
         return '{}';
     end if;
     foreach word in array words loop
-        continue when cardinality(words) > 1 and (
-            length(word) < 4
-            or exists (
+        if cardinality(words) > 1 then
+            continue when length(word) < 4;
+            bearers := array(
+                select *
+                from search_fragments(
+                    tenant,
+                    like_patterns(array[word], '%'),
+                    newest_serial,
+                    false,
+                    case when whole_contacts then 200 else 1 end
+                )
+            );
+            continue when exists (
                 select
                 from org_customers_mst c
                 where c.tenant_org_id = tenant
-                    and c.id = any (
-                        array(
-                            select *
-                            from search_fragments(
-                                tenant,
-                                like_patterns(array[word], '%'),
-                                newest_serial,
-                                false,
-                                case when whole_contacts then 200 else 1 end
-                            )
-                        )
-                    )
+                    and c.id = any (bearers)
                     and (
                         not whole_contacts
                         or strpos(search_names(c.search_text, c.email_norm, c.number_norm, c.phone), word) > 0
                     )
-            )
-        );
+            );
+        end if;
         spellings := search_spellings(tenant, word, 1, whole_contacts, newest_serial, is_last_resort);
         if cardinality(spellings) = 0 and is_last_resort then
             spellings := search_spellings(tenant, word, 2, whole_contacts, newest_serial, true);

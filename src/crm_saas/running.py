@@ -44,6 +44,7 @@ def up(*, host: str, port: int) -> None:
     tracing.configure("crm-saas")
     _refuse_taken_port(host, port)
     with _database():
+        os.environ.setdefault("CRM_PUBLIC_URL", f"http://{host}:{port}")
         settings = Settings.from_environment()
         click.echo("Bringing the database up to date …")
         migrate(settings)

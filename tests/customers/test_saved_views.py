@@ -98,7 +98,7 @@ def test_one_is_ones_own_until_it_is_shared(tenant: TestTenant, other_tenant: Te
     ("body", "field"),
     [
         ({"name": ""}, "name"),
-        ({"filter": {"status": "gone"}}, "filter"),
+        ({"filter": {"status": "gone"}}, "filter.status"),
         ({"filter": {"nothing": 1}}, "filter.nothing"),
         ({"filter": {"phone": "1"}}, "filter.phone"),
         ({"filter": {"createdFrom": "soon"}}, "filter.createdFrom"),

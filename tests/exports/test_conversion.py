@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from crm_saas.customers.filters import CustomerFilter
+from crm_saas.exports.columns import Format
 from crm_saas.exports.conversion import AT_ONCE, READ_BYTES, Program, converted
 from crm_saas.exports.heads import Pages, Sheet
 from crm_saas.exports.service import open_export
@@ -85,7 +86,10 @@ def test_who_reads_slowly_keeps_nobody_waiting() -> None:
     asyncio.run(read_slowly_and_ask())
 
 
-def test_no_transaction_is_open_while_a_workbook_is_made(shop: Shop) -> None:
+@pytest.mark.parametrize(("file_format", "beginning"), [("csv", b"id"), ("xlsx", b"PK")])
+def test_no_transaction_is_open_while_a_file_begins(
+    shop: Shop, file_format: Format, beginning: bytes
+) -> None:
     create_stub(shop.client)
 
     async def ask() -> bool:
@@ -93,10 +97,10 @@ def test_no_transaction_is_open_while_a_workbook_is_made(shop: Shop) -> None:
         try:
             async with job_context(database, shop.tenant.id, "test") as context:
                 chunks = await open_export(
-                    context, CustomerFilter(), "xlsx", let_go=context.session.commit
+                    context, CustomerFilter(), file_format, let_go=context.session.commit
                 )
                 idle = not context.session.in_transaction()
-                assert b"".join([chunk async for chunk in chunks])[:2] == b"PK"
+                assert b"".join([chunk async for chunk in chunks])[:2] == beginning
                 return idle
         finally:
             await database.close()

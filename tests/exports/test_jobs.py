@@ -228,6 +228,7 @@ def test_what_is_asked_for_is_checked_at_once(shop: Shop) -> None:
     for body, field in (
         ({"format": "exe"}, "format"),
         ({"filter": {"phone": "nonsense"}}, "filter.phone"),
+        ({"filter": {"status": "away"}}, "filter.status"),
         ({"filter": {"nobody": 1}}, "filter.nobody"),
         ({"filter": {"createdFrom": "yesterday"}}, "filter.createdFrom"),
     ):

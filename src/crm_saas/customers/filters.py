@@ -126,11 +126,6 @@ class CustomerFilter(
     updated_before: Moment | None = None
     custom: Custom | None = None
 
-    def __post_init__(self) -> None:
-        for name, known in SEVERAL.items():
-            if (value := getattr(self, name)) is not None:
-                read_several(value, known)
-
     def asked(self) -> dict[str, Any]:
         """What was set, for the cursor's signature and the audit record."""
         return {

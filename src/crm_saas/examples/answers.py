@@ -1,81 +1,26 @@
-"""An answer for each view that a route gives, by the name of its schema; a test checks them all."""
+"""An answer for each view that a route gives, by the name of its schema; a test checks them all.
 
-from typing import Any
+Those of lists, imports and merges are in files of their own.
+"""
 
-Json = dict[str, Any]
+from crm_saas.examples.shared import (
+    ADDRESS_ID,
+    AT,
+    CUSTOMER,
+    ID,
+    KEY_ID,
+    LATER,
+    OWNER,
+    STAFF_ID,
+    TEAM_ID,
+    TENANT_ID,
+    Json,
+    page,
+)
 
-_PHONE = "+96890123456"
-_ID = "019a9f00-0000-7000-8000-000000000001"
-_OTHER_ID = "01900000-0000-7000-8000-000000000002"
-_ADDRESS_ID = "019a9f00-0000-7000-8000-000000000003"
-_STAFF_ID = "019a9f00-0000-7000-8000-000000000004"
-_TEAM_ID = "019a9f00-0000-7000-8000-000000000005"
-_KEY_ID = "019a9f00-0000-7000-8000-000000000006"
-_MERGE_ID = "019a9f00-0000-7000-8000-000000000007"
-_TENANT_ID = "019a9f00-0000-7000-8000-000000000008"
-_AT = "2026-01-31T09:00:00Z"
-_LATER = "2026-03-02T09:00:00Z"
-_OWNER = "Amal Al Balushi"
-
-
-def _page(*items: Json) -> Json:
-    return {"items": list(items), "nextCursor": None}
-
-
-_VERIFIED_PHONE = {"at": _AT, "by": "key Till 4, Ruwi", "how": "otp"}
-_CUSTOMER: Json = {
-    "id": _ID,
-    "customerNumber": "CUST-00000042",
-    "profileStatus": "full",
-    "status": "active",
-    "journeyStage": "customer",
-    "lifecycle": "new",
-    "customerType": "individual",
-    "displayName": _OWNER,
-    "name": _OWNER,
-    "name2": "أمل البلوشي",
-    "firstName": "Amal",
-    "lastName": "Al Balushi",
-    "honorific": None,
-    "dateOfBirth": "1990-04-12",
-    "avatarUrl": None,
-    "locale": "ar",
-    "notes": None,
-    "preferences": {"size": "M"},
-    "customFields": {"shoeSize": 38},
-    "companyName": None,
-    "companySize": None,
-    "industry": None,
-    "annualRevenue": None,
-    "phone": _PHONE,
-    "phoneVerified": True,
-    "phoneVerification": _VERIFIED_PHONE,
-    "email": "amal@example.com",
-    "emailVerified": False,
-    "emailVerification": None,
-    "identityVerified": False,
-    "identityVerification": None,
-    "customerSince": _AT,
-    "externalId": "207119551",
-    "assignedTo": None,
-    "teamId": None,
-    "expiresAt": None,
-    "createdAt": _AT,
-    "updatedAt": _AT,
-}
-_OTHER_CUSTOMER: Json = _CUSTOMER | {
-    "id": _OTHER_ID,
-    "customerNumber": "CUST-00000007",
-    "profileStatus": "stub",
-    "phone": "+96892000000",
-    "phoneVerified": False,
-    "phoneVerification": None,
-    "customerSince": None,
-    "externalId": None,
-}
 _PLACE: Json = {
-    "id": _ADDRESS_ID,
-    "customerId": _ID,
+    "id": ADDRESS_ID,
+    "customerId": ID,
     "type": "home",
     "label": None,
     "label2": None,
@@ -96,18 +41,18 @@ _PLACE: Json = {
     "longitude": 58.3829,
     "isDefault": True,
     "verificationStatus": "pending",
-    "pendingSince": _AT,
+    "pendingSince": AT,
     "verifiedBy": None,
     "verifiedByName": None,
     "verifiedAt": None,
     "verificationNotes": None,
     "version": 1,
-    "createdAt": _AT,
-    "updatedAt": _AT,
+    "createdAt": AT,
+    "updatedAt": AT,
 }
-_OF_CUSTOMER = {"customerNumber": "CUST-00000042", "customerDisplayName": _OWNER}
+_OF_CUSTOMER = {"customerNumber": "CUST-00000042", "customerDisplayName": OWNER}
 _KEY: Json = {
-    "id": _KEY_ID,
+    "id": KEY_ID,
     "kind": "sk",
     "name": "Till 4, Ruwi",
     "role": "pos",
@@ -115,13 +60,13 @@ _KEY: Json = {
     "teamId": None,
     "memberId": None,
     "hint": "crm_sk_…x7Qp",
-    "createdAt": _AT,
+    "createdAt": AT,
     "expiresAt": None,
     "lastUsedAt": None,
     "revokedAt": None,
 }
 _MEMBER: Json = {
-    "id": _STAFF_ID,
+    "id": STAFF_ID,
     "name": "Salim Al Harthy",
     "email": "salim@example.com",
     "role": "owner",
@@ -129,16 +74,16 @@ _MEMBER: Json = {
     "teamId": None,
     "status": "active",
 }
-_TEAM: Json = {"id": _TEAM_ID, "name": "Ruwi branch"}
+_TEAM: Json = {"id": TEAM_ID, "name": "Ruwi branch"}
 _EVENT: Json = {
     "id": "019a9f00-0000-7000-8000-000000000009",
     "kind": "customer.changed",
-    "at": _AT,
+    "at": AT,
     "subjectTable": "org_customers_mst",
-    "subjectId": _ID,
-    "customerId": _ID,
+    "subjectId": ID,
+    "customerId": ID,
     "actorKind": "staff",
-    "actorId": _STAFF_ID,
+    "actorId": STAFF_ID,
     "actorName": "Salim Al Harthy",
     "actorRole": "owner",
     "requestId": "01936c5e-8b1c-7cc0-9d0f-3d8a2a6f1b7e",
@@ -146,39 +91,8 @@ _EVENT: Json = {
     "before": {"notes": "Call after five."},
     "after": {"notes": None},
 }
-_MERGE: Json = {
-    "id": _MERGE_ID,
-    "sourceId": _OTHER_ID,
-    "sourceNumber": "CUST-00000007",
-    "sourceName": _OWNER,
-    "targetId": _ID,
-    "targetNumber": "CUST-00000042",
-    "targetName": _OWNER,
-    "reason": "The same person with a new phone.",
-    "choices": {"phone": "target"},
-    "moved": [{"table": "org_customer_addresses_mst", "count": 1}],
-    "mergedAt": _AT,
-    "mergedBy": _STAFF_ID,
-    "mergedByName": "Salim Al Harthy",
-    "undoUntil": _LATER,
-    "undoneAt": None,
-    "undoneByName": None,
-}
-_UNDONE: Json = _MERGE | {
-    "undoneAt": _LATER,
-    "undoneByName": "Salim Al Harthy",
-    "undoReport": {"fields": [{"field": "notes", "customerId": _ID}], "contacts": [], "rows": []},
-}
-_SUGGESTION: Json = {
-    "id": "019a9f00-0000-7000-8000-000000000010",
-    "score": 0.92,
-    "evidence": [{"kind": "name", "detail": _OWNER, "weight": 0.6}],
-    "status": "open",
-    "foundAt": _AT,
-    "customers": [_CUSTOMER, _OTHER_CUSTOMER],
-}
 _EXPORT = {
-    "id": _ID,
+    "id": ID,
     "format": "xlsx",
     "filter": {"profileStatus": "full"},
     "status": "ready",
@@ -186,45 +100,31 @@ _EXPORT = {
     "fileBytes": 204800,
     "failure": None,
     "link": "https://crm.example.com/api/v1/exports/download/c2lnbmVk",
-    "linkExpiresAt": _AT,
-    "requestedBy": _STAFF_ID,
+    "linkExpiresAt": AT,
+    "requestedBy": STAFF_ID,
     "requestedByName": "Salim Al Harthy",
-    "createdAt": _AT,
-    "finishedAt": _AT,
-    "expiresAt": _AT,
+    "createdAt": AT,
+    "finishedAt": AT,
+    "expiresAt": AT,
 }
-_SWEEP: Json = {
-    "id": "019a9f00-0000-7000-8000-000000000011",
-    "status": "running",
-    "progress": 0.45,
-    "startedAt": _AT,
-    "startedByName": "Salim Al Harthy",
-    "endedAt": None,
-    "customers": 1_000_000,
-    "compared": 120_000,
-    "found": 21_000,
-    "dropped": 0,
-    "leftOut": {"birthDate": {"blocks": 3, "customers": 250}},
-}
-
 ANSWERS: dict[str, Json] = {
     "Health": {"status": "ok"},
     # access
     "SignedIn": {
         "token": "crm_st_…",
-        "expiresAt": _LATER,
-        "staffId": _STAFF_ID,
+        "expiresAt": LATER,
+        "staffId": STAFF_ID,
         "name": "Salim Al Harthy",
         "tenants": ["alnoor"],
     },
     "WhoAmI": {
         "kind": "key",
-        "id": _KEY_ID,
+        "id": KEY_ID,
         "name": "Till 4, Ruwi",
         "role": "pos",
         "staffScope": "all",
         "permissions": ["customers:create", "customers:read"],
-        "tenantId": _TENANT_ID,
+        "tenantId": TENANT_ID,
         "tenantSlug": "alnoor",
         "tenantName": "Al Noor Perfumes",
     },
@@ -232,8 +132,8 @@ ANSWERS: dict[str, Json] = {
         "items": [
             {
                 "id": "019a9f00-0000-7000-8000-000000000011",
-                "createdAt": _AT,
-                "expiresAt": _LATER,
+                "createdAt": AT,
+                "expiresAt": LATER,
                 "address": "192.0.2.7",
                 "userAgent": "Mozilla/5.0",
                 "current": True,
@@ -242,12 +142,12 @@ ANSWERS: dict[str, Json] = {
     },
     "KeyView": _KEY,
     "NewKeyView": _KEY | {"key": "crm_sk_…"},
-    "KeyList": _page(_KEY),
-    "MemberList": _page(_MEMBER),
+    "KeyList": page(_KEY),
+    "MemberList": page(_MEMBER),
     "TeamView": _TEAM,
-    "TeamList": _page(_TEAM),
+    "TeamList": page(_TEAM),
     # audit
-    "EventList": _page(_EVENT),
+    "EventList": page(_EVENT),
     # otp
     "OtpSent": {
         "purpose": "registration",
@@ -256,9 +156,9 @@ ANSWERS: dict[str, Json] = {
     },
     "OtpVerified": {"verificationToken": "…", "expiresAt": "2026-01-31T09:15:00Z"},
     # customers
-    "CustomerView": _CUSTOMER,
-    "CustomerList": _page(_CUSTOMER) | {"isFast": True},
-    "Found": {"outcome": "matched", "matchedBy": "phone", "customer": _CUSTOMER, "candidates": []},
+    "CustomerView": CUSTOMER,
+    "CustomerList": page(CUSTOMER) | {"isFast": True},
+    "Found": {"outcome": "matched", "matchedBy": "phone", "customer": CUSTOMER, "candidates": []},
     "BatchOutcomes": {
         "outcomes": [
             {
@@ -266,7 +166,7 @@ ANSWERS: dict[str, Json] = {
                 "idempotencyKey": "till-4-000123",
                 "outcome": "created",
                 "matchedBy": None,
-                "customerId": _ID,
+                "customerId": ID,
                 "customerNumber": "CUST-00000042",
                 "candidates": [],
                 "replayed": False,
@@ -276,14 +176,14 @@ ANSWERS: dict[str, Json] = {
     },
     # addresses
     "AddressView": _PLACE,
-    "AddressList": _page(_PLACE),
-    "WaitingAddressList": _page(_PLACE | _OF_CUSTOMER),
+    "AddressList": page(_PLACE),
+    "WaitingAddressList": page(_PLACE | _OF_CUSTOMER),
     "NearAddressList": {"items": [_PLACE | _OF_CUSTOMER | {"distanceKm": 1.2}]},
     "BulkResult": {
         "items": [
             {
-                "customerId": _ID,
-                "addressId": _ADDRESS_ID,
+                "customerId": ID,
+                "addressId": ADDRESS_ID,
                 "outcome": "verified",
                 "verificationStatus": "verified",
             }
@@ -296,45 +196,19 @@ ANSWERS: dict[str, Json] = {
         "pending": 1,
         "verified": 2,
         "rejected": 0,
-        "oldestPendingSince": _AT,
+        "oldestPendingSince": AT,
         "deciders": [
-            {"decidedBy": _STAFF_ID, "name": "Salim Al Harthy", "verified": 2, "rejected": 0}
+            {"decidedBy": STAFF_ID, "name": "Salim Al Harthy", "verified": 2, "rejected": 0}
         ],
     },
     # exports
     "ExportView": _EXPORT,
-    "ExportList": _page(_EXPORT),
-    # merges
-    "MergePreview": {
-        "source": _OTHER_CUSTOMER,
-        "target": _CUSTOMER,
-        "blockers": [],
-        "clashes": [
-            {
-                "field": "phone",
-                "source": "+96892000000",
-                "target": _PHONE,
-                "choice": "target",
-            }
-        ],
-        "choices": {"phone": "target"},
-        "moves": [{"table": "org_customer_addresses_mst", "count": 1}],
-        "result": _CUSTOMER,
-        "undoDays": 30,
-    },
-    "MergeDone": _MERGE | {"customer": _CUSTOMER},
-    "MergeList": _page(_MERGE),
-    "MergeDetail": _MERGE | {"undoReport": None},
-    "MergeUndone": _UNDONE | {"source": _OTHER_CUSTOMER, "target": _CUSTOMER},
-    "SuggestionView": _SUGGESTION,
-    "SuggestionList": _page(_SUGGESTION),
-    "SweepView": _SWEEP,
-    "SweepList": _page(_SWEEP),
+    "ExportList": page(_EXPORT),
 }
 # What a stream of this media type starts with.
 STREAMS = {
-    "text/csv": "id,customerNumber,displayName\r\n" + f"{_ID},CUST-00000042,{_OWNER}\r\n",
-    "application/x-ndjson": f'{{"id":"{_ID}","customerNumber":"CUST-00000042"}}\n',
+    "text/csv": "id,customerNumber,displayName\r\n" + f"{ID},CUST-00000042,{OWNER}\r\n",
+    "application/x-ndjson": f'{{"id":"{ID}","customerNumber":"CUST-00000042"}}\n',
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "PK\x03\x04 …",
     "application/pdf": "%PDF-1.7 …",
 }

@@ -1,15 +1,9 @@
 """Answers of what goes with lists: custom fields, saved views, bulk work."""
 
-from typing import Any
-
-Json = dict[str, Any]
-
-_ID = "019a9f00-0000-7000-8000-000000000001"
-_OTHER_ID = "01900000-0000-7000-8000-000000000002"
-_AT = "2026-01-31T09:00:00Z"
+from crm_saas.examples.shared import AT, ID, OTHER_ID, Json
 
 _FIELD: Json = {
-    "id": _OTHER_ID,
+    "id": OTHER_ID,
     "key": "shoeSize",
     "label": "Shoe size",
     "label2": "مقاس الحذاء",
@@ -18,11 +12,11 @@ _FIELD: Json = {
     "required": False,
     "filterable": True,
     "archivedAt": None,
-    "createdAt": _AT,
-    "updatedAt": _AT,
+    "createdAt": AT,
+    "updatedAt": AT,
 }
 _VIEW: Json = {
-    "id": _OTHER_ID,
+    "id": OTHER_ID,
     "name": "Waiting, newest first",
     "filter": {"journeyStage": "waiting"},
     "sort": "-createdAt",
@@ -30,11 +24,11 @@ _VIEW: Json = {
     "shared": False,
     "isOwn": True,
     "isFast": True,
-    "createdAt": _AT,
-    "updatedAt": _AT,
+    "createdAt": AT,
+    "updatedAt": AT,
 }
 _BULK: Json = {
-    "id": _OTHER_ID,
+    "id": OTHER_ID,
     "verb": "edit",
     "status": "done",
     "reason": None,
@@ -43,16 +37,16 @@ _BULK: Json = {
     "changed": 1,
     "unchanged": 0,
     "refused": 1,
-    "refusals": [{"customerId": _ID, "code": "merged", "message": "The customer was merged."}],
+    "refusals": [{"customerId": ID, "code": "merged", "message": "The customer was merged."}],
     "changes": {"journeyStage": "lead"},
-    "createdAt": _AT,
-    "finishedAt": _AT,
+    "createdAt": AT,
+    "finishedAt": AT,
 }
 
 LIST_ANSWERS: Json = {
-    "Growth": {"asOf": _AT, "items": [{"start": "2026-01-31", "created": 3}]},
+    "Growth": {"asOf": AT, "items": [{"start": "2026-01-31", "created": 3}]},
     "Statistics": {
-        "asOf": _AT,
+        "asOf": AT,
         "total": 3,
         "byProfileStatus": {"guest": 1, "stub": 1, "full": 1},
         "byStatus": {"active": 3},

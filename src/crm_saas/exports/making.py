@@ -20,8 +20,6 @@ MEDIA_TYPES: Mapping[Format, str] = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "pdf": "application/pdf",
 }
-# By another process, and so whole before their first byte is there.
-CONVERTED = frozenset[Format](["xlsx", "pdf"])
 
 Note = Callable[[int], Awaitable[None]]
 

@@ -16,7 +16,7 @@ from crm_saas.exports.errors import (
     TooManyExports,
     TooManyForPaper,
 )
-from crm_saas.exports.making import CONVERTED, make_file
+from crm_saas.exports.making import make_file
 from crm_saas.exports.models import EXPORTS, Export, Progress
 from crm_saas.exports.queries import UNFINISHED, Shown, access_export, count_unfinished
 from crm_saas.exports.rows import count_rows
@@ -49,9 +49,9 @@ async def open_export(
 ) -> AsyncIterator[bytes]:
     """Records the export in the request's transaction and opens a stream with its own.
 
-    The first chunk is fetched here, so that what fails fails before the answer begins. Where that
-    means to wait for a turn and for the whole file, the request's transaction is let go before:
-    it may not idle for so long. Raises ExportTooLarge and TooManyForPaper.
+    The first chunk is fetched here, so that what fails fails before the answer begins; that may
+    mean to wait for a turn, or for a filter that reads everybody, so the request's transaction is
+    let go before: it may not idle for so long. Raises ExportTooLarge and TooManyForPaper.
     """
     await load_fields(context)
     await refuse_paper_of_many(context, wanted, file_format)
@@ -71,8 +71,7 @@ async def open_export(
     )
     stream = make_file(context, wanted, file_format)
     context.closing.push_async_callback(stream.aclose)
-    if file_format in CONVERTED:
-        await let_go()
+    await let_go()
     return await begun(stream)
 
 
