@@ -4,8 +4,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-
 from crm_saas.custom.errors import FieldKeyTaken, TooManyFields
 from crm_saas.custom.models import FIELDS, CustomField
 from crm_saas.custom.queries import access_field, list_fields
@@ -15,19 +13,17 @@ from crm_saas.kit.errors import InvalidInput
 from crm_saas.kit.etags import require_match
 from crm_saas.kit.events import changed, record
 from crm_saas.kit.ids import new_id
-from crm_saas.kit.locks import lock_number
+from crm_saas.kit.locks import take_turn
 from crm_saas.kit.schemas import provided
 from crm_saas.kit.texts import tidy_line
 
-_LOCK = text("select pg_advisory_xact_lock(:number)")
 _CHANGEABLE = ("label", "label2", "options", "required")
 
 
 async def create_field(context: Context, sent: CreateField) -> CustomField:
     """Raises InvalidInput, FieldKeyTaken, TooManyFields."""
     _check_options(sent.kind, sent.options)
-    number = lock_number(context.settings, "custom-fields", str(context.tenant.id))
-    await context.session.execute(_LOCK, {"number": number})
+    await take_turn(context, "custom-fields")
     present = await list_fields(context)
     if any(field.key == sent.key for field in present):
         raise FieldKeyTaken(f"`{sent.key}` is the key of another one. Choose another key.")

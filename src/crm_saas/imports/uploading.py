@@ -26,6 +26,7 @@ from crm_saas.kit.context import Context, renewed
 from crm_saas.kit.events import record
 from crm_saas.kit.files import Files
 from crm_saas.kit.ids import new_id
+from crm_saas.kit.locks import take_turn
 from crm_saas.kit.texts import tidy_line
 from crm_saas.kit.uploads import Upload, chunks_of
 
@@ -134,6 +135,7 @@ async def add_import(context: Context, kept: Kept) -> Import:
 
 
 async def _require_room(context: Context, size_bytes: int) -> None:
+    await take_turn(context, "imports")
     kept = await count_kept(context)
     if kept.files >= KEPT_FILES_MAX or kept.size_bytes + size_bytes > KEPT_BYTES_MAX:
         raise TooManyImports(
