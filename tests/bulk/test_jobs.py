@@ -12,6 +12,8 @@ import pytest
 
 from bulk.doing import bulk, read, signed_in
 from crm_saas.bulk import service
+from crm_saas.bulk.tasks import forget_everywhere
+from crm_saas.kit.db import Database
 from crm_saas.worker import open_queue
 from factories.customers import create_stub
 from factories.database import rows
@@ -174,6 +176,35 @@ def test_work_that_comes_at_once_is_counted_one_after_the_other(
         answers = Counter(answer.result().status_code for answer in sent)
     assert answers == {201: 1, 409: 7}
     run_jobs()
+
+
+def test_what_was_done_long_ago_is_forgotten(
+    shop: TestTenant, run_jobs: Callable[[], None]
+) -> None:
+    """Whom it meant and what they were given, also where it never ended."""
+    api = shop.client("manager")
+    made = create_stub(api)["id"]
+    done, lost, kept = (bulk(api, "deactivate", customerIds=[made])["id"] for _ in range(3))
+    ages = (
+        f"update org_bulk_jobs set finished_at = now() - interval '31 days' where id = '{done}';"
+        " update org_bulk_jobs set status = 'running', finished_at = null,"
+        f" updated_at = now() - interval '31 days' where id = '{lost}'"
+    )
+    _as_owner(shop, _without_a_trace("org_bulk_jobs", ages))
+
+    async def nightly() -> None:
+        platform = Database(shop.server.settings, "crm_platform")
+        try:
+            await forget_everywhere(platform)
+        finally:
+            await platform.close()
+
+    asyncio.run(nightly())
+    run_jobs()
+    assert [job["id"] for job in api.get("/customers/bulk").json()["items"]] == [kept]
+    trail = shop.client("owner").get("/audit", params={"kind": "customers.bulk_forgotten"})
+    assert trail.status_code == 200, trail.text
+    assert len(trail.json()["items"]) == 1
 
 
 def test_how_many_are_meant_is_null_where_nobody_counted(
