@@ -110,6 +110,7 @@ PERIODIC_JOBS: tuple[PeriodicJob, ...] = (
     *audit_tasks.PERIODIC_JOBS,
     *otp_tasks.PERIODIC_JOBS,
     *customer_tasks.PERIODIC_JOBS,
+    *bulk_tasks.PERIODIC_JOBS,
     *merge_tasks.PERIODIC_JOBS,
     *import_tasks.PERIODIC_JOBS,
     *export_tasks.PERIODIC_JOBS,

@@ -5,9 +5,11 @@ import os
 import tempfile
 import tracemalloc
 import zipfile
+from threading import Thread
 from typing import BinaryIO, cast
 
 import httpx
+import psycopg
 import pytest
 
 from crm_saas.imports import apart, archives, books, uploading
@@ -19,11 +21,23 @@ from crm_saas.imports.reading import read_table
 from crm_saas.imports.rows_of_file import CHUNK_LENGTH_MAX, RowsOfFile
 from crm_saas.imports.sheets import read_sheet
 from crm_saas.imports.tables import NoValue, Row
+from crm_saas.kit.locks import lock_number
 from factories.imports import as_csv
 from factories.tenants import TestTenant
+from factories.waiting import until
 from imports.bombs import HEADER, repacked, sheet, with_entries, with_row, with_strings
 from imports.workbooks import SHEET, workbook
 
+ANOTHER = """
+    insert into org_imports (
+        tenant_org_id, id, filename, format, size_bytes, headers, sample, guessed, starter, status,
+        expires_at
+    )
+    select tenant_org_id, gen_random_uuid(), filename, format, size_bytes, headers, sample, guessed,
+        starter, status, expires_at
+    from org_imports
+    where tenant_org_id = %s
+"""
 ROW = '<row r="2"><c t="inlineStr"><is><t>{}</t></is></c></row>'
 NINES = "9" * 5_000
 STRINGS_AMPLIFIED = with_strings(
@@ -212,3 +226,27 @@ def test_a_tenant_keeps_so_many_files(tenant: TestTenant, monkeypatch: pytest.Mo
     monkeypatch.setattr(uploading, "KEPT_BYTES_MAX", 3 * len(content) - 1)
     assert api.post("/imports", content=content).status_code == 409
     assert len(api.get("/imports").json()["items"]) == 2
+
+
+def test_files_that_come_at_once_are_counted_one_after_the_other(
+    tenant: TestTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another one adds at this moment is among those that are kept."""
+    api, settings = tenant.client("owner"), tenant.server.settings
+    monkeypatch.setattr(uploading, "KEPT_FILES_MAX", 2)
+    content = as_csv([["Name"], ["Amal"]])
+    assert api.post("/imports", content=content).status_code == 201
+    answers: list[int] = []
+    sending = Thread(
+        target=lambda: answers.append(api.post("/imports", content=content).status_code)
+    )
+    with psycopg.connect(settings.url("crm_platform")) as other:
+        number = lock_number(settings, "imports", str(tenant.id))
+        other.execute("select pg_advisory_xact_lock(%s)", [number])
+        sending.start()
+        with psycopg.connect(settings.url("crm_platform")) as looking:
+            waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+            until(lambda: looking.execute(waiting).fetchone() == (1,), seconds_max=20)
+        other.execute(ANOTHER, [tenant.id])
+    sending.join()
+    assert answers == [409]

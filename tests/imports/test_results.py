@@ -117,6 +117,14 @@ def test_what_has_expired_is_forgotten(
     for method, path in (("GET", "result"), ("POST", "revert")):
         answer = api.request(method, f"/imports/{importing.id}/{path}")
         assert (answer.status_code, answer.json()["type"].split("/")[-1]) == (410, "import-expired")
+    with psycopg.connect(settings.url("crm_platform")) as platform:
+        platform.execute(
+            "update org_imports set expires_at = now() - interval '31 days' where id = %s",
+            [importing.id],
+        )
+    run_in(settings, expire_everywhere)
+    run_jobs()
+    assert [listed["id"] for listed in api.get("/imports").json()["items"]] == [kept.id]
 
 
 def test_work_that_no_job_does_any_more_ends(

@@ -111,7 +111,7 @@ def test_who_was_touched_since_stays(
 def test_a_phone_that_somebody_took_stays_there(api: httpx.Client, begin: Begin) -> None:
     there = create_stub(api)
     importing = begin(["Customer number", "Phone"], [there["customerNumber"], new_phone()])
-    importing.run()
+    importing.run(upsertBy="customerNumber")
     taken = create_stub(api, phone=there["phone"])
     importing.revert()
     assert importing.counts == {"kept": 1}

@@ -160,7 +160,7 @@ def test_an_alias_from_a_merge_finds_the_survivor(api: httpx.Client, begin: Begi
     pair = {"sourceId": source["id"], "targetId": target["id"]}
     assert api.post("/customers/merge", json=pair).status_code == 201
     importing = begin(["Customer number", "Notes"], [source["customerNumber"], "Merged"])
-    importing.run()
+    importing.run(upsertBy="customerNumber")
     assert read(api, target)["notes"] == "Merged"
     assert importing.rows("updated")[0]["customerNumber"] == target["customerNumber"]
 
@@ -188,7 +188,7 @@ def test_a_guest_stays_one_and_gets_no_phone(api: httpx.Client, begin: Begin) ->
         ["", "guest", "", "Walked in"],
         ["CUST-99999", "stub", new_phone(), ""],
     )
-    importing.run()
+    importing.run(upsertBy="customerNumber")
     assert reasons(importing) == {
         2: "a guest has none; upgrade the guest to a stub",
         4: "belongs to no customer; leave it empty, and a new one gets the next number",

@@ -13,7 +13,7 @@ import httpx
 import psycopg
 import pytest
 
-from crm_saas.imports import reading
+from crm_saas.imports import tables
 from crm_saas.imports.limits import COLUMNS_MAX, RECORD_LENGTH_MAX
 from crm_saas.kit import uploads
 from crm_saas.kit.settings import Settings
@@ -276,7 +276,7 @@ def test_a_file_that_comes_too_slowly_is_given_up(
 
 
 def test_a_file_has_so_many_rows(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "ROWS_MAX", 2)
+    monkeypatch.setattr(tables, "ROWS_MAX", 2)
     assert len(upload(client, as_csv(ROWS))["sample"]) == 2
     answer = client.post("/imports", content=as_csv([*ROWS, ["Third", "93"]]))
     assert answer.json()["detail"].startswith("The file has more than 2 rows")

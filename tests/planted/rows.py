@@ -51,14 +51,14 @@ FAULTS = (
         "src/crm_saas/bulk/requester.py",
         "    await set_scope(context.session, acting.scope)\n",
         "",
-        ("tests/bulk/test_bulk.py::test_a_job_sees_no_more_than_who_asked_for_it",),
+        ("tests/bulk/test_jobs.py::test_a_job_sees_no_more_than_who_asked_for_it",),
     ),
     Fault(
         "bulk work goes on when the key that asked for it is revoked",
         "src/crm_saas/access/standing.py",
         "            ApiKey.revoked_at.is_(None),\n",
         "",
-        ("tests/bulk/test_bulk.py::test_a_revoked_key_stops_its_work",),
+        ("tests/bulk/test_jobs.py::test_a_revoked_key_stops_its_work",),
     ),
     Fault(
         "anybody lists by somebody else's own view",

@@ -25,6 +25,7 @@ from crm_saas.kit.errors import FieldError, InvalidInput, NotFound
 from crm_saas.kit.events import plain, record
 from crm_saas.kit.ids import new_id
 from crm_saas.kit.jobs import enqueue
+from crm_saas.kit.locks import take_turn
 from crm_saas.kit.paging import Page, cut_page, read_cursor
 from crm_saas.kit.problems import invalid_input, within
 from crm_saas.kit.schemas import provided
@@ -74,6 +75,7 @@ async def start_bulk(context: Context, sent: StartBulk) -> tuple[BulkJob, bool]:
 
 async def _refuse_too_much(context: Context) -> None:
     """Raises TooMuchBulk. The new one is among those that it counts."""
+    await take_turn(context, "bulk")
     unfinished = await context.session.scalar(
         select(func.count()).where(
             BulkJob.tenant_org_id == context.tenant.id, BulkJob.status.in_(UNFINISHED)

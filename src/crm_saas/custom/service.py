@@ -13,7 +13,7 @@ from crm_saas.kit.errors import InvalidInput
 from crm_saas.kit.etags import require_match
 from crm_saas.kit.events import changed, record
 from crm_saas.kit.ids import new_id
-from crm_saas.kit.locks import hold_lock
+from crm_saas.kit.locks import take_turn
 from crm_saas.kit.schemas import provided
 from crm_saas.kit.texts import tidy_line
 
@@ -23,7 +23,7 @@ _CHANGEABLE = ("label", "label2", "options", "required")
 async def create_field(context: Context, sent: CreateField) -> CustomField:
     """Raises InvalidInput, FieldKeyTaken, TooManyFields."""
     _check_options(sent.kind, sent.options)
-    await hold_lock(context, "custom-fields")
+    await take_turn(context, "custom-fields")
     present = await list_fields(context)
     if any(field.key == sent.key for field in present):
         raise FieldKeyTaken(f"`{sent.key}` is the key of another one. Choose another key.")

@@ -19,7 +19,7 @@ from crm_saas.kit.errors import Forbidden, InvalidInput, NotFound
 from crm_saas.kit.etags import require_match
 from crm_saas.kit.events import changed, plain, record
 from crm_saas.kit.ids import new_id
-from crm_saas.kit.locks import hold_lock
+from crm_saas.kit.locks import take_turn
 from crm_saas.kit.models import Base, Stamped, TenantOwned
 from crm_saas.kit.problems import within
 from crm_saas.kit.schemas import provided
@@ -74,7 +74,7 @@ async def save_view(context: Context, sent: SaveView) -> SavedView:
     if sent.shared:
         context.actor.require("views:share")
     columns = await _read(context, structs.asdict(sent))
-    await hold_lock(context, "views", str(_owner(context)))
+    await take_turn(context, "views", str(_owner(context)))
     present = [view for view in await list_views(context) if is_own(context, view)]
     if len(present) >= VIEWS_MAX:
         raise TooManyViews(f"You have {VIEWS_MAX} of them. Delete one that is not used.")
@@ -104,7 +104,7 @@ async def change_view(
     columns = await _read(context, provided(sent))
     before, after = changed({name: getattr(view, name) for name in columns}, columns)
     if "name" in after:
-        await hold_lock(context, "views", str(view.owner_id))
+        await take_turn(context, "views", str(view.owner_id))
         others = [v for v in await list_views(context) if v.owner_id == view.owner_id]
         _refuse_name(others, after["name"])
     if not after:

@@ -25,7 +25,7 @@ from crm_saas.kit.events import record
 from crm_saas.kit.files import file_name
 from crm_saas.kit.ids import new_id
 from crm_saas.kit.jobs import enqueue
-from crm_saas.kit.locks import hold_lock
+from crm_saas.kit.locks import take_turn
 from crm_saas.kit.problems import within
 from crm_saas.kit.streams import begun
 
@@ -81,7 +81,7 @@ async def request_export(context: Context, *, file_format: Format, wanted: Custo
     with within("filter"):
         conditions(context, wanted)
     await refuse_paper_of_many(context, wanted, file_format)
-    await hold_lock(context, ROOM)
+    await take_turn(context, ROOM)
     if await count_unfinished(context) >= UNFINISHED_MAX:
         raise TooManyExports(
             f"{UNFINISHED_MAX} exports wait or run already. Wait for one, or cancel one."

@@ -67,7 +67,7 @@ def guess(
         best[field] = (rank, header)
     found = {header: field for field, (_, header) in best.items()}
     mapping = {header: found[header] for header in headers if header in found}
-    return Guess(mapping, left_out, _key(set(best)))
+    return Guess(mapping, left_out, _key(headers, sample, found))
 
 
 _UNFIT = "countries are codes of two letters here, such as OM"
@@ -80,10 +80,19 @@ def _fits(field: str, values: Sequence[str]) -> bool:
     return True
 
 
-def _key(fields: set[str]) -> UpsertBy:
-    """Our own number and another system's id tell best who is meant."""
-    order: tuple[UpsertBy, ...] = ("customerNumber", "externalId", "phone", "email")
-    return next((key for key in order if UPSERT_FIELDS[key] in fields), "phone")
+def _key(
+    headers: Sequence[str], sample: Sequence[Sequence[str]], mapping: Mapping[str, str]
+) -> UpsertBy:
+    """Another system's id tells best who is meant, where the first rows have one. Never a number:
+    another business's is the same and means somebody else (origins.py)."""
+    filled = {
+        field
+        for place, field in enumerate(map(mapping.get, headers))
+        if any(place < len(row) and row[place] for row in sample)
+    }
+    order: tuple[UpsertBy, ...] = ("externalId", "phone", "email")
+    mapped = [key for key in order if UPSERT_FIELDS[key] in mapping.values()]
+    return next((key for key in mapped if UPSERT_FIELDS[key] in filled), [*mapped, "phone"][0])
 
 
 def check_mapping(

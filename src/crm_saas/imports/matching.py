@@ -25,6 +25,7 @@ from crm_saas.customers.models import Customer
 from crm_saas.customers.queries import MERGE_CHAIN_MAX
 from crm_saas.imports.checking import Problem, written_columns
 from crm_saas.imports.models import ImportRow
+from crm_saas.imports.origins import DIFFERS, is_another
 from crm_saas.imports.plans import KeptPlan
 from crm_saas.kit.context import Context
 from crm_saas.kit.errors import InvalidInput
@@ -272,4 +273,13 @@ class _Deciding:
         before, after = changed(plain(vars(customer)) or {}, columns)
         decision = Decision(row, "update" if after else "unchanged", customer, before, after)
         decision.address = sent.address
+        if is_another(customer, sent.columns or {}):
+            decision.problems = [
+                Problem(
+                    f"{customer.customer_number} has another name and other contacts; make sure "
+                    "that it is the same customer",
+                    field=self._plan.upsert_by,
+                    code=DIFFERS,
+                )
+            ]
         return decision

@@ -17,7 +17,7 @@ from crm_saas.custom.models import VALUES
 from crm_saas.customers.identifiers import Claim, Holder, claims_of, lock_claims
 from crm_saas.customers.insertion import IDENTIFIERS, TABLE
 from crm_saas.customers.models import Customer, Identifier
-from crm_saas.imports.claiming import exchange
+from crm_saas.imports.claiming import Moved, exchange
 from crm_saas.imports.matching import CHUNK_ROWS
 from crm_saas.imports.models import TABLE as IMPORTS
 from crm_saas.imports.statements import update_customers
@@ -26,6 +26,9 @@ from crm_saas.kit.context import Context
 from crm_saas.kit.events import Change, plain, record, record_each
 from crm_saas.kit.recordsets import as_rows
 from crm_saas.merges import moves
+
+Customers = dict[UUID, dict[str, Any]]
+"""By their ids, with what their rows may change, as they are now."""
 
 _DONE = text("""
     select r.id, r.row_number, r.outcome, r.customer_id, r.customer_number, r.customer_version,
@@ -95,7 +98,7 @@ def _is_taken(row: Row[Any], holders: dict[Claim, Holder]) -> bool:
     )
 
 
-async def _customers(context: Context, rows: Sequence[Row[Any]]) -> dict[UUID, dict[str, Any]]:
+async def _customers(context: Context, rows: Sequence[Row[Any]]) -> Customers:
     """Locked, as they are now; without those outside the starter's scope."""
     columns = {"id", "version", "created_at"} | {name for row in rows for name in row.former or ()}
     found = await context.session.execute(
@@ -111,7 +114,7 @@ async def _customers(context: Context, rows: Sequence[Row[Any]]) -> dict[UUID, d
 
 
 async def _touched(
-    context: Context, rows: Sequence[Row[Any]], customers: dict[UUID, dict[str, Any]]
+    context: Context, rows: Sequence[Row[Any]], customers: Customers
 ) -> dict[UUID, str]:
     """Rows that stay as they are, and why."""
     created = {row.customer_id: row for row in rows if row.outcome == "created"}
@@ -182,32 +185,12 @@ async def _erase(context: Context, import_id: UUID, rows: Sequence[Row[Any]]) ->
 
 
 async def _restore(
-    context: Context,
-    import_id: UUID,
-    rows: Sequence[Row[Any]],
-    customers: dict[UUID, dict[str, Any]],
+    context: Context, import_id: UUID, rows: Sequence[Row[Any]], customers: Customers
 ) -> None:
+    """Former values, claims and typed values; an address that the import added goes."""
     changes = [row for row in rows if row.former]
-    moved = await exchange(
-        context,
-        given_up=[
-            (claim, row.customer_id)
-            for row in changes
-            for claim in claims_of({n: customers[row.customer_id].get(n) for n in row.former})
-        ],
-        wanted=[(c, row.customer_id) for row in changes for c in claims_of(row.former)],
-    )
-    if changes:
-        columns = tuple(sorted({name for row in changes for name in row.former}))
-        restored = [
-            {"id": row.customer_id}
-            | {name: customers[row.customer_id][name] for name in columns}
-            | row.former
-            for row in changes
-        ]
-        await context.session.execute(
-            update_customers(columns), {"tenant": context.tenant.id, "rows": as_rows(restored)}
-        )
+    moved = await _exchange_claims(context, changes, customers)
+    await _write_former(context, changes, customers)
     typed = await lay_out_many(context, _values(changes, customers))
     await _record(context, changes, customers, moved.of_customer, typed)
     addresses = await remove_added(context, [row.address_id for row in rows if row.address_id])
@@ -221,7 +204,35 @@ async def _restore(
         )
 
 
-def _values(rows: Sequence[Row[Any]], customers: dict[UUID, dict[str, Any]]) -> list[Values]:
+async def _exchange_claims(
+    context: Context, changes: Sequence[Row[Any]], customers: Customers
+) -> Moved:
+    given_up, wanted = [], []
+    for row in changes:
+        now = {name: customers[row.customer_id][name] for name in row.former}
+        given_up += [(claim, row.customer_id) for claim in claims_of(now)]
+        wanted += [(claim, row.customer_id) for claim in claims_of(row.former)]
+    return await exchange(context, given_up=given_up, wanted=wanted)
+
+
+async def _write_former(
+    context: Context, changes: Sequence[Row[Any]], customers: Customers
+) -> None:
+    """In one statement, in which each row has all of the columns that any of them changes."""
+    if not changes:
+        return
+    columns = tuple(sorted({name for row in changes for name in row.former}))
+    rows = []
+    for row in changes:
+        now = customers[row.customer_id]
+        kept = {name: now[name] for name in columns}
+        rows.append({"id": row.customer_id} | kept | row.former)
+    await context.session.execute(
+        update_customers(columns), {"tenant": context.tenant.id, "rows": as_rows(rows)}
+    )
+
+
+def _values(rows: Sequence[Row[Any]], customers: Customers) -> list[Values]:
     pairs = [(row, customers[row.customer_id]) for row in rows if "custom_fields" in row.former]
     return [
         Values(now["id"], now["created_at"], now["custom_fields"], row.former["custom_fields"])
@@ -232,7 +243,7 @@ def _values(rows: Sequence[Row[Any]], customers: dict[UUID, dict[str, Any]]) -> 
 async def _record(
     context: Context,
     rows: Sequence[Row[Any]],
-    customers: dict[UUID, dict[str, Any]],
+    customers: Customers,
     claims: dict[UUID, list[UUID]],
     values: dict[UUID, list[UUID]],
 ) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from crm_saas.imports import staging
 from crm_saas.imports.errors import ImportNotFound
 from crm_saas.imports.models import TABLE, Import
+from crm_saas.imports.origins import DIFFERS
 from crm_saas.imports.plans import KeptPlan
 from crm_saas.imports.queries import access_import
 from crm_saas.imports.retention import BUSY, expiry
@@ -159,6 +160,7 @@ async def _finish(context: Context, row: Import, status: str) -> None:
     )
 
 
+_DIFFERING = f'[{{"code": "{DIFFERS}"}}]'
 _KINDS = {
     "failed": "import.failed",
     "cancelled": "import.cancelled",
@@ -171,10 +173,16 @@ async def _count(context: Context, row: Import) -> dict[str, int]:
     await context.session.execute(text(f"set local statement_timeout = '{staging.SLOW_SECONDS}s'"))
     counted = await context.session.execute(
         text(
-            "select r.outcome, count(*) as rows from org_import_rows r"
+            "select r.outcome, count(*) as rows, count(*) filter ("
+            "    where r.problems @> cast(:differing as jsonb)"
+            ") as differing"
+            " from org_import_rows r"
             " where r.tenant_org_id = :tenant and r.import_id = :import group by r.outcome"
         ),
-        {"tenant": context.tenant.id, "import": row.id},
+        {"tenant": context.tenant.id, "import": row.id, "differing": _DIFFERING},
     )
-    found: dict[str, int] = {row.outcome: row.rows for row in counted}
+    outcomes = counted.all()
+    found: dict[str, int] = {outcome.outcome: outcome.rows for outcome in outcomes}
+    if differing := sum(outcome.differing for outcome in outcomes):
+        found["differing"] = differing
     return found | {k: v for k, v in row.counts.items() if k == "duplicates"}

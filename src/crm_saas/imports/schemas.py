@@ -25,7 +25,11 @@ class ColumnLeftOut(Struct):
 
 
 class Progress(Struct):
-    """`rowsRead` of the file; `rowsDone` of `rowsTotal` in the phase. `counts` by outcome."""
+    """`rowsRead` of the file; `rowsDone` of `rowsTotal` in the phase. `counts` by outcome.
+
+    `counts.differing` are rows with another name and other contacts than the customer whom they
+    name: many of them, and the file is not of this business, or `upsertBy` is wrong.
+    """
 
     phase: Literal["reading", "comparing", "writing", "reverting", "reporting"] | None
     rows_read: int

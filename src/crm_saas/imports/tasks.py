@@ -1,15 +1,15 @@
 """Jobs of imports: the work, and forgetting what has expired."""
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm_saas.imports import staging
 from crm_saas.imports.models import TABLE, Import
-from crm_saas.imports.retention import BUSY, LOST_AFTER
+from crm_saas.imports.retention import BUSY, LISTED_DAYS, LOST_AFTER
 from crm_saas.imports.runs import give_up
 from crm_saas.imports.service import JOB
 from crm_saas.imports.stored import RESULTS, UPLOADS, result_name, upload_name
@@ -23,16 +23,19 @@ from crm_saas.kit.strays import forget_strays
 from crm_saas.tenancy.registry import tenant_ids
 
 EXPIRE = "imports.expire"
+FORGET_AT_ONCE = 100
 
 
 async def expire(context: Context) -> None:
-    """Removes the files and the rows of one import whose time is over; the import stays listed.
+    """Removes the files and the rows of one import whose time is over; it stays listed for a while.
 
     The store may take its time, so no transaction is open meanwhile. A file that stays when this
     dies in between is a stray, and goes as one.
     """
     async with renewed(context) as ending:
         await _end_lost(ending)
+    async with renewed(context) as ending:
+        await _forget_ended(ending)
     async with renewed(context) as ending:
         import_id = await _end_overdue(ending)
     if import_id is None:
@@ -82,6 +85,26 @@ async def _end_overdue(context: Context) -> UUID | None:
     await record(context, "import.expired", subject=(TABLE, row.id))
     expired: UUID = row.id
     return expired
+
+
+async def _forget_ended(context: Context) -> None:
+    """What was imported long ago: the trail keeps it, and a list need not."""
+    ended = await context.session.scalars(
+        select(Import.id)
+        .where(
+            Import.tenant_org_id == context.tenant.id,
+            Import.expires_at < datetime.now(UTC) - timedelta(days=LISTED_DAYS),
+            Import.has_file.is_(False),
+        )
+        .order_by(Import.id)
+        .limit(FORGET_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    if ids := list(ended):
+        await context.session.execute(
+            delete(Import).where(Import.tenant_org_id == context.tenant.id, Import.id.in_(ids))
+        )
+        await record(context, "imports.forgotten", subject=(TABLE, None), rows={TABLE: ids})
 
 
 async def expire_everywhere(platform: Database) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import zipfile
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import replace
 from typing import BinaryIO, NamedTuple
 from uuid import UUID
 
@@ -17,15 +16,17 @@ from crm_saas.imports.errors import TooManyImports, UnreadableFile
 from crm_saas.imports.limits import KEPT_BYTES_MAX, KEPT_FILES_MAX
 from crm_saas.imports.mapping import Guess, guess
 from crm_saas.imports.models import TABLE, Import
+from crm_saas.imports.origins import is_own_export
 from crm_saas.imports.queries import count_kept
 from crm_saas.imports.reading import LOOK, Head, read_head, read_table
 from crm_saas.imports.retention import DONE_DAYS, PARKED_DAYS, expiry
 from crm_saas.imports.starters import note_starter
 from crm_saas.imports.stored import upload_name
-from crm_saas.kit.context import Context
+from crm_saas.kit.context import Context, renewed
 from crm_saas.kit.events import record
 from crm_saas.kit.files import Files
 from crm_saas.kit.ids import new_id
+from crm_saas.kit.locks import take_turn
 from crm_saas.kit.texts import tidy_line
 from crm_saas.kit.uploads import Upload, chunks_of
 
@@ -49,9 +50,13 @@ async def keep_upload(
     delimiter: Delimiter | None,
 ) -> "Kept":
     """Into the file store, with no transaction open. Raises UnreadableFile, and keeps nothing."""
-    async with context.database.transaction(context.scope) as session:
-        fields = await list_fields(replace(context, session=session))
+    async with renewed(context) as asking:
+        fields = await list_fields(asking)
     seen = await asyncio.to_thread(look_at, upload.file, encoding, delimiter, fields)
+    async with renewed(context) as asking:
+        if await is_own_export(asking, seen.head, seen.guessed.mapping):
+            guessed = msgspec.structs.replace(seen.guessed, upsert_by="customerNumber")
+            seen = seen._replace(guessed=guessed)
     import_id = new_id()
     name = upload_name(context.tenant.id, import_id)
     files = Files.from_settings(context.settings)
@@ -130,6 +135,7 @@ async def add_import(context: Context, kept: Kept) -> Import:
 
 
 async def _require_room(context: Context, size_bytes: int) -> None:
+    await take_turn(context, "imports")
     kept = await count_kept(context)
     if kept.files >= KEPT_FILES_MAX or kept.size_bytes + size_bytes > KEPT_BYTES_MAX:
         raise TooManyImports(

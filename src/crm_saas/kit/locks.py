@@ -11,7 +11,7 @@ from crm_saas.kit.context import Context
 from crm_saas.kit.crypto import KeyRing, keyed_hash
 from crm_saas.kit.settings import Settings
 
-_LOCK = text("select pg_advisory_xact_lock(:number)")
+_TAKE = text("select pg_advisory_xact_lock(:number)")
 
 
 def lock_number(settings: Settings, *parts: str) -> int:
@@ -22,8 +22,8 @@ def lock_number(settings: Settings, *parts: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
-async def hold_lock(context: Context, name: str, *parts: str) -> None:
-    """Of the context's tenant, until its transaction ends: what is counted after this, nobody else
-    who holds it first adds to."""
-    number = lock_number(context.settings, name, str(context.tenant.id), *parts)
-    await context.session.execute(_LOCK, {"number": number})
+async def take_turn(context: Context, what: str) -> None:
+    """One transaction of the tenant after the other from here on, until each ends: whoever counts
+    before it adds counts what all before it have added."""
+    number = lock_number(context.settings, what, str(context.tenant.id))
+    await context.session.execute(_TAKE, {"number": number})
