@@ -33,7 +33,8 @@ begin
         raise insufficient_privilege using message = 'another tenant''s keys';
     end if;
     -- First, and in a statement of its own: what is read then includes what the last holder stored.
-    if pg_try_advisory_xact_lock(lock_number # hashtextextended(wanted_principal, 0)) then
+    lock_number := lock_number # hashtextextended(wanted_principal, 0);
+    if pg_try_advisory_xact_lock(lock_number) then
         locked := true;
         select *
         into stored
