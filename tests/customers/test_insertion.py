@@ -61,19 +61,17 @@ def _named(statement: str) -> str:
     return found[1] if found else statement
 
 
-def test_a_stub_takes_five_statements(tenant: TestTenant, heard: list[str]) -> None:
+def test_a_stub_takes_two_round_trips(tenant: TestTenant, heard: list[str]) -> None:
     till, headers = tenant.client("pos"), {"Idempotency-Key": "a"}
     create_stub(till)  # what a process asks for once
     heard.clear()
     body = {"name": "Amal", "phone": new_phone()}
     assert till.post("/customers", json=body, headers=headers).status_code == 201
-    assert verbs(heard) == [
-        "begin", "begin_with_key", "claim_idempotency_key", "create_customer", "commit",
-    ]  # fmt: skip
+    assert verbs(heard) == ["begin", "begin_with_key", "create_customer", "commit"]
+    assert "claim_idempotency_key" in heard[1]
     heard.clear()
     assert till.post("/customers", json=body, headers=headers).status_code == 201
-    assert verbs(heard)[:3] == ["begin", "begin_with_key", "claim_idempotency_key"]
-    assert len(verbs(heard)) <= 4
+    assert verbs(heard) == ["begin", "begin_with_key", "commit"]
 
 
 def test_a_match_takes_one_look_beside_the_credential(tenant: TestTenant, heard: list[str]) -> None:

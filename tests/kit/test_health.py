@@ -1,19 +1,23 @@
 """When a process asks for requests, and when it does not."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
 import psycopg
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, event
 
 from crm_saas.kit import health
 from crm_saas.kit.db import Database
 from crm_saas.kit.draining import Drain
 from crm_saas.kit.health import Readiness, shipped_revisions
-from crm_saas.kit.settings import Settings
+from crm_saas.kit.settings import ROOT, Settings
 from factories.servers import run_server
 from factories.waiting import until
 
@@ -105,3 +109,19 @@ def test_readiness_follows_the_database(
         for revision in shipped_revisions()[0]:
             owner_connection.execute("insert into alembic_version values (%s)", [revision])
         until(lambda: httpx.get(f"{server.url}/health/ready").status_code == 200)
+
+
+def test_the_revisions_are_those_that_alembic_would_apply() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "migrations"))
+    scripts = ScriptDirectory.from_config(config)
+    known = {script.revision for script in scripts.walk_revisions()}
+    assert shipped_revisions() == (set(scripts.get_heads()), known)
+
+
+def test_a_process_loads_nothing_large_that_it_does_not_use() -> None:
+    """There are as many processes as `--workers` says, and each has all that it loads."""
+    looked = "import crm_saas.app, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", looked], check=True, capture_output=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.decode().split()}
+    assert not loaded & {"alembic", "mako", "aiohttp", "requests", "duckdb", "openpyxl", "typst"}

@@ -15,10 +15,9 @@ from crm_saas.otp.senders import (
     Outcome,
     OutgoingMessage,
     Receipt,
-    TwilioSender,
     choose_sender,
 )
-from crm_saas.otp.senders.twilio import twiml
+from crm_saas.otp.senders.twilio import TwilioSender, twiml
 from otp import twilio_stand_in as twilio
 from otp.twilio_stand_in import Fault, TwilioStandIn
 

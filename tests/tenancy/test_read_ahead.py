@@ -209,13 +209,14 @@ TRIPS = {
 }
 
 
+def without_budgets(settings: Settings) -> Settings:
+    names = (f"requests_per_minute_{of}" for of in ("key", "tenant", "address"))
+    return replace(settings, **dict.fromkeys(names, 0))
+
+
 @pytest.mark.parametrize("path", TRIPS)
 def test_round_trips_do_not_creep_back(path: str, settings: Settings) -> None:
-    limits = dict.fromkeys(("key", "tenant", "address"), 0)
-    unlimited = replace(
-        settings, **{f"requests_per_minute_{name}": limit for name, limit in limits.items()}
-    )
-    with counted_trips(unlimited) as (server, trips), make_tenant(server) as tenant:
+    with counted_trips(without_budgets(settings)) as (server, trips), make_tenant(server) as tenant:
         client = tenant.client("owner")
         customer = create_stub(client, phone=new_phone())
         asked = path.format(id=customer["id"], number=customer["customerNumber"])
@@ -224,6 +225,17 @@ def test_round_trips_do_not_creep_back(path: str, settings: Settings) -> None:
         before = len(trips)
         assert client.get(asked).status_code == 200
         assert len(trips) - before == TRIPS[path]
+
+
+def test_a_creation_is_two_round_trips(settings: Settings) -> None:
+    """Begin, credential and claim of the Idempotency-Key; customer, answer and commit."""
+    with counted_trips(without_budgets(settings)) as (server, trips), make_tenant(server) as tenant:
+        till = tenant.client("pos")
+        for attempt in range(7):
+            before = len(trips)
+            till.headers["Idempotency-Key"] = str(attempt)
+            create_stub(till)
+        assert len(trips) - before == 2
 
 
 @contextmanager

@@ -90,7 +90,7 @@ class Insertion:
     def values(self) -> dict[str, Any]:
         salt = rf"\x{self.frame['salt'].hex()}"
         return {
-            "locks": self.locks,
+            "locks": f"{{{','.join(map(str, self.locks))}}}",
             "claims": _json(self.claims),
             "customer": _json(self.columns),
             "event": _json(self.frame | {"salt": salt}),

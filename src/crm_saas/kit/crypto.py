@@ -1,6 +1,5 @@
 """Secrets at rest: AES-256-GCM under keys that rotate (DESIGN 2.7), and keyed hashes to find by."""
 
-import hashlib
 import hmac
 import os
 from collections.abc import Mapping
@@ -103,7 +102,5 @@ def decrypt(ring: KeyRing, sealed: bytes, aad: bytes) -> bytes:
 
 def keyed_hash(key: bytes, *parts: bytes) -> bytes:
     """HMAC-SHA256 over the parts, each with its length, so that no two lists collide."""
-    mac = hmac.new(key, digestmod=hashlib.sha256)
-    for part in parts:
-        mac.update(len(part).to_bytes(4, "big") + part)
-    return mac.digest()
+    told = b"".join([len(part).to_bytes(4, "big") + part for part in parts])
+    return hmac.digest(key, told, "sha256")

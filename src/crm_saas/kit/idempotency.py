@@ -22,6 +22,7 @@ from crm_saas.kit.ids import new_id
 from crm_saas.kit.locks import lock_number
 from crm_saas.kit.models import Base, TenantOwned
 from crm_saas.kit.sealed import SealedColumn
+from crm_saas.kit.settings import Settings
 from crm_saas.kit.wire import Statement
 
 KEY_LENGTH_MAX = 255
@@ -76,8 +77,10 @@ class Earlier(NamedTuple):
     late: Late | None
 
 
+CLAIMED = ("locked", "id", "request_hash", "status", "headers", "body", "late")
+"""The columns of `claim_idempotency_key`; `read_claim` reads a row of them."""
 _CLAIM = Statement(
-    "select locked, id, request_hash, status, headers, body, late from "
+    f"select {', '.join(CLAIMED)} from "  # noqa: S608
     "claim_idempotency_key(%(tenant)s, %(number)s, %(principal)s, %(route)s, %(key)s)"
 )
 _STORE = Statement(
@@ -95,17 +98,31 @@ async def claim(context: Context, *, route: str, key: str, body: bytes) -> Earli
     Raises IdempotencyKeyReused for another body, IdempotencyKeyInFlight while the first runs: a
     second insert would only wait for it, so the claim is an advisory lock that does not.
     """
-    if not 1 <= len(key) <= KEY_LENGTH_MAX or not key.isprintable():
+    if not is_key(key):
         raise InvalidInput.of(
             "Idempotency-Key", f"must be 1 to {KEY_LENGTH_MAX} printable characters"
         )
-    principal = _principal(context)
-    number = lock_number(
-        context.settings, "idempotency", str(context.tenant.id), principal, route, key
-    )
-    ((locked, *found),) = await context.fetch(
-        _CLAIM, number=number, principal=principal, route=route, key=key
-    )
+    asked = asking(context.settings, context.tenant.id, route=route, key=key)
+    (row,) = await context.fetch(_CLAIM, principal=_principal(context), **asked)
+    return read_claim(row, body)
+
+
+def is_key(text: str) -> bool:
+    return 1 <= len(text) <= KEY_LENGTH_MAX and text.isprintable()
+
+
+def asking(settings: Settings, tenant_id: UUID, *, route: str, key: str) -> dict[str, Any]:
+    """What a claim is sent, but for the tenant and the principal: the database may know it first.
+
+    The number is the same for all principals; `claim_idempotency_key` makes it the principal's.
+    """
+    number = lock_number(settings, "idempotency", str(tenant_id), route, key)
+    return {"number": number, "route": route, "key": key}
+
+
+def read_claim(row: Sequence[Any], body: bytes) -> Earlier | None:
+    """What `claim` returns, and raises for what is not the key's format."""
+    locked, *found = row
     if not locked:
         raise IdempotencyKeyInFlight(
             "Wait a second and send the same request again.", headers={"Retry-After": "1"}

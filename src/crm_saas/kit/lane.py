@@ -19,7 +19,7 @@ from crm_saas.kit.problems import render_problem
 
 _LANE = "lane"
 _JSON = "application/json"
-_GIVEN = frozenset({"ahead"})
+_GIVEN = frozenset({"ahead", "context"})
 RawAnswer = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 

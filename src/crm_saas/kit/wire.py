@@ -51,6 +51,7 @@ _DUMPS: dict[type, Callable[[Any], bytes | None]] = {
     UUID: lambda value: value.hex.encode(),
     int: lambda value: str(value).encode(),
     bytes: lambda value: b"\\x" + value.hex().encode(),
+    bool: lambda value: b"t" if value else b"f",
 }
 
 

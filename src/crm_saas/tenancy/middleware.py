@@ -36,18 +36,16 @@ from crm_saas.kit.errors import MethodNotAllowed
 from crm_saas.kit.lane import call, lane_of
 from crm_saas.kit.problems import RETRYABLE
 from crm_saas.kit.queries import check_query
-from crm_saas.kit.wire import BEGIN
 from crm_saas.tenancy.ahead import CredentialAhead
 from crm_saas.tenancy.answers import Answer
 from crm_saas.tenancy.commits import commit
 from crm_saas.tenancy.limits import RequestLimits
 from crm_saas.tenancy.parties import Parties
-from crm_saas.tenancy.repeats import key_of, repeatable
+from crm_saas.tenancy.repeats import begin, key_of, repeatable
 from crm_saas.tenancy.resolution import (
     Caller,
     PermissionsOf,
     RolesWith,
-    authenticating,
     authenticating_for,
     ending_of,
     read_caller,
@@ -191,15 +189,15 @@ class RequestTransaction:
             await self._database.borrow() as wire,
             self._database.session_on(wire) as session,
         ):
-            begun, authenticated = await wire.send(BEGIN, authenticating(caller))
-            begun.rows()
-            found = authenticated.rows()
+            found, claim = await begin(
+                wire, scope, caller, self._database.settings, self._roles_with
+            )
             context = await self._admitted(scope, caller, found, session, ending_of(found))
             answer.commit = scope["state"]["let_go"] = partial(
                 commit, session, wire, scope, context.ending
             )
             scope["state"]["ahead"] = ReadInTransaction(context)
-            async with context.closing, repeatable(scope, context, answer, body) as replayed:
+            async with context.closing, repeatable(scope, context, answer, body, claim) as replayed:
                 if not replayed:
                     await _run(scope, receive, answer, next_app)
                     answer.refuse_too_large()

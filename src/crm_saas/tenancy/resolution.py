@@ -1,6 +1,6 @@
 """From credential to tenant and actor: authenticates, and sets the session variables."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -13,6 +13,7 @@ from crm_saas.kit.bodies import Headers
 from crm_saas.kit.context import ANY_CREDENTIAL, Actor, Tenant
 from crm_saas.kit.ending import Ending
 from crm_saas.kit.errors import Forbidden, Unauthorized
+from crm_saas.kit.idempotency import CLAIMED
 from crm_saas.kit.settings import Settings
 from crm_saas.kit.tokens import Token, read_token
 from crm_saas.kit.wire import Call, Statement
@@ -21,9 +22,19 @@ PermissionsOf = Callable[[str], frozenset[str]]
 RolesWith = Callable[[str], str]
 """From a permission to PostgreSQL's array of the roles that have it, ready to be sent."""
 
-_WITH_KEY = Statement(
-    "select key_id, name, role, scopes, staff_scope, member_id, team_ids, settings::text, now() "
-    "from begin_with_key(%(tenant)s, %(hash)s, %(needed)s, %(roles)s)"
+_KEY_COLUMNS = (
+    "k.key_id, k.name, k.role, k.scopes, k.staff_scope, k.member_id, k.team_ids, k.settings::text, "
+    "now()"
+)
+_BEGIN_WITH_KEY = "begin_with_key(%(tenant)s, %(hash)s, %(needed)s, %(roles)s) as k"
+_WITH_KEY = Statement(f"select {_KEY_COLUMNS} from {_BEGIN_WITH_KEY}")  # noqa: S608
+# The claim is the found key's, of the tenant that the first function has set: after it, and for
+# whom that refuses, of none.
+_WITH_KEY_AND_CLAIM = Statement(
+    f"select {_KEY_COLUMNS}, {', '.join(f'c.{name}' for name in CLAIMED)} "  # noqa: S608
+    f"from {_BEGIN_WITH_KEY} left join lateral claim_idempotency_key("
+    "nullif(current_setting('app.tenant_org_id', true), '')::uuid, %(number)s, "
+    "'key:' || k.key_id, %(route)s, %(key)s) as c on true"
 )
 _WITH_SESSION = Statement(
     "select session_id, staff_id, name, tenant_count, role, staff_scope, member_id, team_ids, "
@@ -98,20 +109,39 @@ def authenticating(caller: Caller) -> Call:
     """Its one row is what `resolve` reads; it sets the scope for what follows it."""
     if caller.token.kind == "st":
         return _WITH_SESSION.with_values(hash=caller.hash, slug=caller.tenant_slug)
-    return _authenticating_key(caller, needed=None, roles=None)
+    return _WITH_KEY.with_values(**_key_values(caller, None, None))
 
 
 def authenticating_for(caller: Caller, permission: str, roles: str) -> Call:
     """For a key, with a statement that is sent along: these are the roles that have the permission,
     and for others the statement meets no tenant."""
+    return _WITH_KEY.with_values(**_key_values(caller, permission, roles))
+
+
+def authenticating_with_claim(
+    caller: Caller, permission: str, roles: str, asked: Mapping[str, Any]
+) -> Call:
+    """The same with the claim of an Idempotency-Key; `claimed_by` separates what comes of both."""
+    values = _key_values(caller, permission, roles)
+    return _WITH_KEY_AND_CLAIM.with_values(**values, **asked)
+
+
+def claimed_by(found: Sequence[Any]) -> tuple[list[Any], Sequence[Any] | None]:
+    """The rows of the credential, and the claim's; None where there is none."""
+    split = len(_Key._fields)
+    of_key = [row[:split] for row in found]
+    claim = found[0][split:] if found else (None,)
+    return of_key, None if claim[0] is None else claim
+
+
+def _key_values(caller: Caller, permission: str | None, roles: str | None) -> dict[str, Any]:
     needed = None if permission == ANY_CREDENTIAL else permission
-    return _authenticating_key(caller, needed=needed, roles=roles)
-
-
-def _authenticating_key(caller: Caller, *, needed: str | None, roles: str | None) -> Call:
-    return _WITH_KEY.with_values(
-        tenant=caller.token.tenant_id, hash=caller.hash, needed=needed, roles=roles
-    )
+    return {
+        "tenant": caller.token.tenant_id,
+        "hash": caller.hash,
+        "needed": needed,
+        "roles": roles,
+    }
 
 
 def resolve(

@@ -4,7 +4,6 @@ from crm_saas.kit.settings import Settings, SettingsError
 from crm_saas.otp.purposes import CHANNELS
 from crm_saas.otp.senders.base import Outcome, OutgoingMessage, Receipt, Sender
 from crm_saas.otp.senders.log import LogSender
-from crm_saas.otp.senders.twilio import TwilioSender
 
 __all__ = [
     "LogSender",
@@ -12,7 +11,6 @@ __all__ = [
     "OutgoingMessage",
     "Receipt",
     "Sender",
-    "TwilioSender",
     "choose_sender",
 ]
 
@@ -26,6 +24,9 @@ def choose_sender(settings: Settings) -> Sender:
             f"not {' '.join(settings.otp_channels)!r}."
         )
     if settings.otp_sender == "twilio":
+        # Its client is 15 MiB, which who does not send through it need not have.
+        from crm_saas.otp.senders.twilio import TwilioSender
+
         return TwilioSender(settings)
     if settings.otp_sender == "log":
         return LogSender(settings.environment)
