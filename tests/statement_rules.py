@@ -6,12 +6,19 @@ Each rule yields a sentence a fault. The parser is sqlglot's; what it cannot rea
 import logging
 import re
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
+import psycopg
 import sqlglot
 from sqlglot import exp
 
+from crm_saas.kit.schema import SQL
+
 TENANT = "tenant_org_id"
+BODIES = sorted((SQL / "functions").glob("*.sql"))
+# Statements that the parser cannot read or a rule gets wrong, each with its reason.
+ACCEPTED: dict[str, str] = {}
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _COPY = re.compile(
     r"copy \((?P<query>.*)\) to stdout(?: \([^()]*\))?\s*$", re.DOTALL | re.IGNORECASE
@@ -44,6 +51,27 @@ class Functions(NamedTuple):
     volatile: frozenset[str]
     stable: frozenset[str]
     on_tenant_tables: frozenset[str]
+
+
+def database_functions(connection: psycopg.Connection) -> Functions:
+    rows = connection.execute("select proname, provolatile::text from pg_proc").fetchall()
+    bodies = {file.stem: file.read_text() for file in BODIES}
+    return Functions(
+        volatile=frozenset(name for name, volatility in rows if volatility == "v"),
+        stable=frozenset(name for name, volatility in rows if volatility == "s"),
+        on_tenant_tables=frozenset(
+            name for name, body in bodies.items() if re.search(r"\b(from|into|update) org_", body)
+        ),
+    )
+
+
+def refuse_faults(statements: AbstractSet[str], functions: Functions) -> None:
+    found = {
+        statement: faults
+        for statement in sorted(statements - ACCEPTED.keys())
+        if (faults := faults_of(statement, functions))
+    }
+    assert not found, "\n\n".join(f"{'; '.join(f)}:\n{s}" for s, f in found.items())
 
 
 def faults_of(statement: str, functions: Functions) -> list[str]:

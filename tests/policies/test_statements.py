@@ -1,18 +1,19 @@
 """All SQL that the suite ran as the application's role, parsed and held to DESIGN 8."""
 
-import re
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from crm_saas.kit.schema import SQL
-from statement_rules import Functions, faults_of, faults_of_body
+from statement_rules import (
+    BODIES,
+    Functions,
+    database_functions,
+    faults_of,
+    faults_of_body,
+    refuse_faults,
+)
 from statements import StatementLog
-
-# Statements that the parser cannot read or a rule gets wrong, each with its reason.
-ACCEPTED: dict[str, str] = {}
-BODIES = sorted((SQL / "functions").glob("*.sql"))
 
 FUNCTIONS = Functions(
     volatile=frozenset({"gen_random_uuid", "clock_timestamp", "random"}),
@@ -99,23 +100,4 @@ def test_functions_could_run_on_a_cluster(file: Path) -> None:
 def test_every_statement_of_the_application_could_run_on_a_cluster(
     statement_log: StatementLog, owner_connection: psycopg.Connection
 ) -> None:
-    functions = database_functions(owner_connection)
-    found = {
-        statement: faults
-        for statement in sorted(statement_log.statements - ACCEPTED.keys())
-        if (faults := faults_of(statement, functions))
-    }
-
-    assert not found, "\n\n".join(f"{'; '.join(f)}:\n{s}" for s, f in found.items())
-
-
-def database_functions(connection: psycopg.Connection) -> Functions:
-    rows = connection.execute("select proname, provolatile::text from pg_proc").fetchall()
-    bodies = {file.stem: file.read_text() for file in BODIES}
-    return Functions(
-        volatile=frozenset(name for name, volatility in rows if volatility == "v"),
-        stable=frozenset(name for name, volatility in rows if volatility == "s"),
-        on_tenant_tables=frozenset(
-            name for name, body in bodies.items() if re.search(r"\b(from|into|update) org_", body)
-        ),
-    )
+    refuse_faults(statement_log.statements, database_functions(owner_connection))
