@@ -17,8 +17,8 @@ SIZE = $(if $(FULL),full,$(if $(SHORT),short,long))
 run: $(READY) ## PostgreSQL, API and worker on 127.0.0.1:$PORT until Ctrl-C
 	@exec $(BIN)/crm-saas up
 
-test: $(READY) ## everything, against a real PostgreSQL; ARGS=… goes to pytest
-	@exec $(BIN)/pytest $(ARGS)
+test: $(READY) ## everything, on all cores, against a real PostgreSQL; ARGS=… goes to pytest
+	@exec $(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 model: $(READY) ## random operations of two tenants against a model in memory
 	@CRM_TEST_SIZE=$(SIZE) exec $(BIN)/pytest tests/model $(ARGS)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,11 +46,20 @@ class Assurance:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._passed += report.when == "call" and report.passed
 
-    def pytest_sessionfinish(self, exitstatus: int) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if (sent := getattr(session.config, "workeroutput", None)) is not None:
+            sent["reached"] = [*self._rows.items(), *self._words.items()]
+            return
         command = os.environ.get("CRM_ASSURANCE")
         if command and exitstatus == pytest.ExitCode.OK:
             page = PAGE.read_text() if PAGE.exists() else _HEAD
             PAGE.write_text(with_section(page, command, self._section(command)))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """One of several processes is done (pytest-xdist)."""
+        for what, count in getattr(node, "workeroutput", {}).get("reached", ()):
+            self.reached(what, count)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         for what, count in self._counts():

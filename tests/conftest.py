@@ -24,6 +24,7 @@ from factories.servers import Server, run_server
 from factories.settings import roomy_settings
 from factories.tenants import TestTenant, make_tenant
 from recording_trigger import install_recording_trigger
+from statement_rules import database_functions, refuse_faults
 from statements import StatementLog
 
 FAST = {
@@ -33,6 +34,10 @@ FAST = {
     # A client that gives up while it connects keeps its database from being dropped for so long.
     "authentication_timeout": "3s",
 }
+
+# Each process has a server of its own, and judges at its end the statements that it ran.
+IS_ONE_OF_SEVERAL = "PYTEST_XDIST_WORKER" in os.environ
+PROCESSES_MAX = 8
 
 SERVERS: list[tuple[EmbeddedPostgres, Path]] = []
 
@@ -89,7 +94,10 @@ def template_database(owner_url: str) -> Iterator[str]:
         migrate(Settings(database_url=url))
         with psycopg.connect(url, autocommit=True) as connection:
             install_recording_trigger(connection)
+            functions = database_functions(connection)
         yield make_url(url).database or ""
+        if IS_ONE_OF_SEVERAL:
+            refuse_faults(STATEMENTS.statements, functions)
 
 
 @pytest.fixture(scope="session")
@@ -168,6 +176,13 @@ def statement_log() -> StatementLog:
 def pytest_configure(config: pytest.Config) -> None:
     STATEMENTS.listen()
     config.pluginmanager.register(ASSURANCE)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One a core; a server that was named has one set of roles, and so one process."""
+    if os.environ.get("DATABASE_URL") or os.environ.get("DATABASE"):
+        return 0
+    return min(PROCESSES_MAX, os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

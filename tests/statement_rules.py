@@ -6,12 +6,19 @@ Each rule yields a sentence a fault. The parser is sqlglot's; what it cannot rea
 import logging
 import re
 from collections.abc import Callable, Collection, Iterator
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
+import psycopg
 import sqlglot
 from sqlglot import exp
 
+from crm_saas.kit.schema import SQL
+
 TENANT = "tenant_org_id"
+BODIES = sorted((SQL / "functions").glob("*.sql"))
+# Statements that the parser cannot read or a rule gets wrong, each with its reason.
+ACCEPTED: dict[str, str] = {}
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _COPY = re.compile(
     r"copy \((?P<query>.*)\) to stdout(?: \([^()]*\))?\s*$", re.DOTALL | re.IGNORECASE
@@ -44,6 +51,30 @@ class Functions(NamedTuple):
     volatile: frozenset[str]
     stable: frozenset[str]
     on_tenant_tables: frozenset[str]
+
+
+def database_functions(connection: psycopg.Connection) -> Functions:
+    rows = connection.execute("select proname, provolatile::text from pg_proc").fetchall()
+    return Functions(
+        volatile=frozenset(name for name, volatility in rows if volatility == "v"),
+        stable=frozenset(name for name, volatility in rows if volatility == "s"),
+        on_tenant_tables=on_tenant_tables(),
+    )
+
+
+def on_tenant_tables() -> frozenset[str]:
+    return frozenset(
+        file.stem for file in BODIES if re.search(r"\b(from|into|update) org_", file.read_text())
+    )
+
+
+def refuse_faults(statements: AbstractSet[str], functions: Functions) -> None:
+    found = {
+        statement: faults
+        for statement in sorted(statements - ACCEPTED.keys())
+        if (faults := faults_of(statement, functions))
+    }
+    assert not found, "\n\n".join(f"{'; '.join(f)}:\n{s}" for s, f in found.items())
 
 
 def faults_of(statement: str, functions: Functions) -> list[str]:
@@ -127,7 +158,7 @@ RULES: tuple[Callable[[exp.Expression, Functions], Iterator[str]], ...] = (
 )
 
 
-def faults_of_body(body: str, on_tenant_tables: Collection[str] = ()) -> Iterator[str]:
+def faults_of_body(body: str, functions: Collection[str] = ()) -> Iterator[str]:
     """A function's SQL, read by words: PL/pgSQL around it is nobody's dialect.
 
     Each org_* table in a statement is compared with a variable, under its alias, and no statement
@@ -142,7 +173,7 @@ def faults_of_body(body: str, on_tenant_tables: Collection[str] = ()) -> Iterato
             )
             yield from (
                 f"joins the function {name}() with a table"
-                for name in on_tenant_tables
+                for name in functions
                 if re.search(rf"\b{name}\s*\(", statement)
             )
     for statement in re.split(r";|\bunion all\b|\bunion\b", without_comments):

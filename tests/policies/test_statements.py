@@ -1,18 +1,20 @@
 """All SQL that the suite ran as the application's role, parsed and held to DESIGN 8."""
 
-import re
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from crm_saas.kit.schema import SQL
-from statement_rules import Functions, faults_of, faults_of_body
+from statement_rules import (
+    BODIES,
+    Functions,
+    database_functions,
+    faults_of,
+    faults_of_body,
+    on_tenant_tables,
+    refuse_faults,
+)
 from statements import StatementLog
-
-# Statements that the parser cannot read or a rule gets wrong, each with its reason.
-ACCEPTED: dict[str, str] = {}
-BODIES = sorted((SQL / "functions").glob("*.sql"))
 
 FUNCTIONS = Functions(
     volatile=frozenset({"gen_random_uuid", "clock_timestamp", "random"}),
@@ -93,7 +95,7 @@ def test_a_bad_body_is_found(body: str) -> None:
 
 @pytest.mark.parametrize("file", BODIES, ids=lambda file: file.stem)
 def test_functions_could_run_on_a_cluster(file: Path) -> None:
-    others = _on_tenant_tables() - {file.stem}
+    others = on_tenant_tables() - {file.stem}
     assert list(faults_of_body(file.read_text(), others)) == []
 
 
@@ -101,26 +103,4 @@ def test_functions_could_run_on_a_cluster(file: Path) -> None:
 def test_every_statement_of_the_application_could_run_on_a_cluster(
     statement_log: StatementLog, owner_connection: psycopg.Connection
 ) -> None:
-    functions = database_functions(owner_connection)
-    found = {
-        statement: faults
-        for statement in sorted(statement_log.statements - ACCEPTED.keys())
-        if (faults := faults_of(statement, functions))
-    }
-
-    assert not found, "\n\n".join(f"{'; '.join(f)}:\n{s}" for s, f in found.items())
-
-
-def database_functions(connection: psycopg.Connection) -> Functions:
-    rows = connection.execute("select proname, provolatile::text from pg_proc").fetchall()
-    return Functions(
-        volatile=frozenset(name for name, volatility in rows if volatility == "v"),
-        stable=frozenset(name for name, volatility in rows if volatility == "s"),
-        on_tenant_tables=_on_tenant_tables(),
-    )
-
-
-def _on_tenant_tables() -> frozenset[str]:
-    return frozenset(
-        file.stem for file in BODIES if re.search(r"\b(from|into|update) org_", file.read_text())
-    )
+    refuse_faults(statement_log.statements, database_functions(owner_connection))

@@ -22,8 +22,8 @@ def lock_number(settings: Settings, *parts: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
-async def take_turn(context: Context, what: str) -> None:
+async def take_turn(context: Context, *what: str) -> None:
     """One transaction of the tenant after the other from here on, until each ends: whoever counts
     before it adds counts what all before it have added."""
-    number = lock_number(context.settings, what, str(context.tenant.id))
+    number = lock_number(context.settings, str(context.tenant.id), *what)
     await context.session.execute(_TAKE, {"number": number})
