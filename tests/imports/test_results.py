@@ -108,7 +108,7 @@ def test_what_has_expired_is_forgotten(
     with psycopg.connect(settings.url("crm_platform")) as platform:
         platform.execute("update org_imports set expires_at = now() where id = %s", [importing.id])
 
-    for _ in range(3):  # rows, files, and nothing more
+    for _ in range(2):  # rows and files, and nothing more
         run_in(settings, expire_everywhere)
         run_jobs()
     assert [path.name for path in files_of(own)] == [kept.id]
