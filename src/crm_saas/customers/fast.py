@@ -80,10 +80,13 @@ def is_fast(actor: Actor, asked: Mapping[str, Any], sort: str) -> bool:
     return pair.words is None or value in pair.words
 
 
-def fast_instead(asked: Mapping[str, Any]) -> list[str]:
-    """Pairs that would be fast, of the filters that were asked for and of none."""
+def fast_instead(actor: Actor, asked: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+    """Pairs that would be fast for this actor, of the filters that were asked for and of none;
+    `names` are the API's."""
+    alone: dict[str, dict[str, Any]] = {name: {name: value} for name, value in asked.items()}
     return [
-        f"sort={pair.sort}" if not pair.filter else f"{pair.filter} with sort={pair.sort}"
+        f"{names[pair.filter]} with sort={pair.sort}" if pair.filter else f"sort={pair.sort}"
         for pair in FAST
-        if not pair.filter or pair.filter in asked
+        if (pair.filter in alone or not pair.filter)
+        and is_fast(actor, alone.get(pair.filter, {}), pair.sort)
     ]

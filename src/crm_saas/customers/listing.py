@@ -35,7 +35,7 @@ from crm_saas.customers.pages import Pages, shape_of
 from crm_saas.customers.queries import in_scope
 from crm_saas.customers.views import COLUMNS
 from crm_saas.kit.ahead import NeedsTransaction, ReadAhead
-from crm_saas.kit.context import Context
+from crm_saas.kit.context import Actor, Context
 from crm_saas.kit.errors import InvalidInput
 from crm_saas.kit.paging import cut_page, read_cursor
 
@@ -114,7 +114,7 @@ async def _walk(
     try:
         found = (await (await context.session.connection()).execute(query)).all()
     except DBAPIError as error:
-        raise _too_slow(error, asked) from error
+        raise _too_slow(error, context.actor, asked) from error
     return _cut(context, asked, found, sort=sort, limit=limit, fast=fast)
 
 
@@ -223,10 +223,11 @@ async def _limit_time(context: Context) -> None:
     await context.session.execute(text(f"set local statement_timeout = {SLOW_MS_MAX}"))
 
 
-def _too_slow(error: DBAPIError, asked: Mapping[str, Any]) -> Exception:
+def _too_slow(error: DBAPIError, actor: Actor, asked: Mapping[str, Any]) -> Exception:
     if getattr(error.orig, "sqlstate", None) != _CANCELLED:
         return error
-    return ListTooSlow([API_NAMES.get(name, name) for name in asked], fast_instead(asked))
+    fast = fast_instead(actor, asked, API_NAMES)
+    return ListTooSlow([API_NAMES.get(name, name) for name in asked], fast)
 
 
 async def _search(
