@@ -188,7 +188,7 @@ KINDS = (
         named=True,
     ),
     _of_mailboxes("mailboxHead", f"left({_MAILBOX}, 6)"),
-    _of_mailboxes("mailboxTail", f"right({_MAILBOX}, 6)"),
+    _of_mailboxes("mailboxTail", f"right({_MAILBOX}, 4)"),
     NAMES,
 )
 
