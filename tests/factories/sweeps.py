@@ -39,6 +39,10 @@ ALIKE: list[tuple[dict[str, Any], dict[str, Any]]] = [
         {"name": "Qais Al Toobi", "email": "qaistoobi@example.com"},
     ),
     ({"name": "Khalid Al Maamari"}, {"name": "خالد المعمري"}),
+    (
+        {"name": "Thomas Sharma", "phone": "+96895112233"},
+        {"name": "Tohmas Shamra", "phone": "+96895112243"},
+    ),
 ]
 
 
