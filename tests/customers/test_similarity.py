@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -69,6 +70,55 @@ def test_another_date_of_birth_speaks_against() -> None:
     namesake = Profile(name="Salim Al Balushi", birth_date=date(1999, 1, 2))
     same = Profile(name="Salim Al Balushi")
     assert score_pair(father, namesake).score < score_pair(father, same).score
+
+
+def test_beside_one_name_a_mailbox_tells_as_much_as_its_digits() -> None:
+    """Namesakes build their mailboxes alike, and have the year of their birth in it."""
+    scores = [
+        score_pair(
+            Profile(name="Nasser Al Kindi", email=f"{mailbox}@a.om"),
+            Profile(name="Nasser Al Kindi", email=f"{mailbox}@b.om"),
+            NameCounts(1_000_000, {"nsr": 20_000, "knd": 20_000}, 1),
+        ).score
+        for mailbox in ("nasser.kindi", "nasser.kindi7", "nasser.kindi1985", "nasser.kindi40217")
+    ]
+    assert scores == sorted(scores)
+    plain, _, year, number = scores
+    assert plain < 0.1 and year < 0.5 < 0.9 < number
+
+
+def test_other_e_mails_speak_against() -> None:
+    one = Profile(name="Salim Al Balushi", email="salim.balushi@example.om")
+    other = Profile(name="Salim Al Balushi", email="whale77@example.com")
+    assert score_pair(one, other).score < score_pair(one, Profile(name="Salim Al Balushi")).score
+
+
+def test_what_a_family_shares_tells_once() -> None:
+    """A son named as his father, with the next number and in one house, is not more likely one
+    person for the house."""
+    counts = NameCounts(100_000, {"slm": 2000, "blC": 3000}, 1)
+    house = frozenset(["12 way 3456 seeb"])
+    father, son = (Profile(name="Salim Al Balushi", phone=f"+9689012345{n}") for n in (6, 7))
+    at_home = [replace(one, places=house) for one in (father, son)]
+    assert 0.5 < score_pair(father, son, counts).score < 0.7
+    assert score_pair(*at_home, counts).score < 0.5
+    born = [
+        replace(one, birth_date=day)
+        for one, day in zip(at_home, (date(1960, 1, 2), date(1988, 5, 6)), strict=True)
+    ]
+    assert score_pair(*born, counts).score < 0.01
+    born_alike = [replace(one, birth_date=date(1988, 5, 6)) for one in at_home]
+    assert score_pair(*born_alike, counts).score > 0.99
+
+
+def test_a_name_in_the_other_script_is_so_for_all_its_words() -> None:
+    """More words that agree across scripts tell more, as they do in one script."""
+    counts = NameCounts(1_000_000, {"Xld": 20_000, "mmr": 20_000, "sd": 300_000}, 1)
+    born = date(1990, 3, 4)
+    latin = Profile(name="Khalid Said Al Maamari", birth_date=born)
+    arabic = Profile(name="خالد سعيد المعمري", birth_date=born)
+    short = Profile(name="خالد المعمري", birth_date=born)
+    assert score_pair(latin, arabic, counts).score > score_pair(latin, short, counts).score
 
 
 _profiles = st.builds(

@@ -9,7 +9,7 @@ from benchmarks.duplicates.tenant import make_tenant
 from crm_saas.kit.settings import Settings
 from sizes import sized
 
-CUSTOMERS = sized(short=3000, long=20_000, full=100_000)
+CUSTOMERS = sized(short=5000, long=20_000, full=100_000)
 PRECISION_MIN = RECALL_MIN = 0.9
 OF_KINDS_MIN = {"other script": 0.85, "old phone": 0.3}
 

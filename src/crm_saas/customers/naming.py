@@ -21,9 +21,11 @@ _LETTERS_MIN = 4
 # How often one person's word comes in these two forms, by what tells the forms apart.
 _SAME, _HEARD, _SPELLED, _MISTYPED, _GARBLED = 0.85, 0.4, 0.15, 0.1, 0.03
 _SLIPPED, _SHORT, _DOUBTFUL = 0.02, 0.01, 0.002
+# In the other script every word of a name is: that is chosen once.
+_WRITTEN, _OTHER_SCRIPT = 0.9, 0.4
 _LIKENESS = {
-    _SAME: 1.0, _HEARD: 0.95, _SPELLED: 0.9, _MISTYPED: 0.85, _SLIPPED: 0.85, _SHORT: 0.85,
-    _GARBLED: 0.8, _DOUBTFUL: 0.75,
+    _SAME: 1.0, _HEARD: 0.95, _WRITTEN: 0.95, _SPELLED: 0.9, _MISTYPED: 0.85, _SLIPPED: 0.85,
+    _SHORT: 0.85, _GARBLED: 0.8, _DOUBTFUL: 0.75,
 }  # fmt: skip
 # In how many ways a word is mistyped, by one error and by two. One of the two words is then rare,
 # and it is that one which would have to come about by chance.
@@ -146,7 +148,8 @@ def _times_mistyped(grade: float, one: Word, other: Word, counts: Counts) -> flo
 
 def _ground(times: float, likeness: float, across: bool, whole: bool) -> Ground:
     if across:
-        return Ground("transliteration", "names sound alike in both scripts", times)
+        alike = "names sound alike in both scripts"
+        return Ground("transliteration", alike, times * _OTHER_SCRIPT)
     same = likeness > 0.999 and whole
     return Ground("name", "same name" if same else f"names {likeness:.0%} alike", times)
 
@@ -202,7 +205,7 @@ def _grade_mistyped(one: str, other: str) -> float:
 
 def _grade_across(one: str, other: str) -> float:
     arabic, latin = (one, other) if _ARABIC.search(one) else (other, one)
-    return _HEARD if vowels_agree(latin, arabic) else _DOUBTFUL
+    return _WRITTEN if vowels_agree(latin, arabic) else _DOUBTFUL
 
 
 def _grade_arabic(one: str, other: str) -> float:

@@ -36,13 +36,16 @@ Kind = Literal[
 ]
 
 # So many customers have a second profile. It scales every score and changes no order.
-_REPEATED_SHARE = 0.03
+_REPEATED_SHARE = 0.06
 # In a smaller tenant chance counts as much as in one of this size: what two customers of three
 # have in common tells little more than what two of a thousand have.
 _CUSTOMERS_MIN = 1000
 # What counts of a word before any is counted: so many bearers among so many people, and fewer
 # where it may be a slip of the pen.
 _UNCOUNTED_WEIGHT = 1000
+# Of two namesakes with numbers that follow each other, that they are one person; and of those who
+# have an address or a mailbox in common too.
+_NAMESAKES_ODDS, _HOUSEHOLD_ODDS = 1.5, 0.6
 _EXPECTED, _EXPECTED_OF_NONSENSE = 0.5, 0.05
 
 
@@ -145,12 +148,47 @@ def score(a: Compared, b: Compared, counts: NameCounts) -> Suggestion:
 
 def find_grounds(a: Compared, b: Compared, counts: NameCounts) -> list[Ground]:
     named = compare_names(a.names, b.names, counts)
+    namesakes = named if named is not None and named.is_close and named.times > 1 else None
+    births = _compare_birth_dates(a.birth_date, b.birth_date)
+    # Of two ages and one name, in one house: father and son.
+    one_age = all(ground.times > 1 for ground in births)
+    shared = [
+        *compare_contacts(a.contacts, b.contacts, namesakes is not None),
+        *_compare_places(a.places, b.places, namesakes is not None and one_age),
+    ]
     return [
-        *compare_contacts(a.contacts, b.contacts, named),
+        *_once_for_a_family(shared, namesakes, counts.chance),
         *([named] if named else []),
-        *_compare_birth_dates(a.birth_date, b.birth_date),
+        *births,
         *_compare_companies(a.company, b.company),
-        *([Ground("address", "same address", 300)] if a.places & b.places else []),
+    ]
+
+
+def _compare_places(a: frozenset[str], b: frozenset[str], same_name: bool) -> list[Ground]:
+    """A family shares its address, and seldom a name."""
+    if not a & b:
+        return []
+    return [Ground("address", "same address", 20_000 if same_name else 300, is_close=False)]
+
+
+def _once_for_a_family(
+    grounds: list[Ground], namesakes: Ground | None, chance: float
+) -> list[Ground]:
+    """Numbers that follow each other, one mailbox and one address tell no more together than one
+    of them: who lives together has all of them."""
+    shared = [ground for ground in grounds if not ground.is_close]
+    if not shared:
+        return grounds
+    first = min(shared, key=lambda ground: (ground.kind != "phone_digit", ground.times))
+    times = first.times
+    if namesakes is not None and first.kind == "phone_digit":
+        # A son named as his father: as likely as one person, however rare the name.
+        odds = _NAMESAKES_ODDS if len(shared) == 1 else _HOUSEHOLD_ODDS
+        times = min(times, odds / (chance * namesakes.times))
+    kept = {id(ground): 1.0 for ground in shared} | {id(first): max(1.0, times)}
+    return [
+        ground._replace(times=min(ground.times, kept.get(id(ground), ground.times)))
+        for ground in grounds
     ]
 
 
@@ -173,13 +211,13 @@ def _compare_birth_dates(a: date | None, b: date | None) -> tuple[Ground, ...]:
     if not a or not b:
         return ()
     if a == b:
-        times = 1000 if (a.month, a.day) == (1, 1) else 15_000
+        times = 1000 if (a.month, a.day) == (1, 1) else 30_000
         return (Ground("birth_date", "same date of birth", times),)
     if a.year == b.year and (a.month, a.day) == (b.day, b.month):
         return (Ground("birth_date", "dates of birth with day and month swapped", 500),)
     if OSA.distance(a.isoformat(), b.isoformat(), score_cutoff=1) == 1:
         return (Ground("birth_date", "dates of birth differ in one digit", 20),)
-    return (Ground("birth_date", "different dates of birth", 0.01),)
+    return (Ground("birth_date", "different dates of birth", 0.001),)
 
 
 def _compare_companies(a: str | None, b: str | None) -> tuple[Ground, ...]:

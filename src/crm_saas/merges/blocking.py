@@ -7,8 +7,9 @@ the name that was.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import combinations
 from math import prod
 from uuid import UUID
@@ -32,6 +33,27 @@ _WORDS = """
 cross join lateral (
     select distinct word
     from unnest(string_to_array(concat_ws(' ', c.name_skeleton, c.name2_skeleton), ' ')) as word
+) as w
+"""
+# And the letters that first and last name begin with, and those that they end with: whoever
+# mistyped both names spared either, mostly.
+_WORDS_AND_LETTERS = """
+cross join lateral (
+    select split_part(skeleton, ' ', 1) as first, split_part(skeleton, ' ', 2) as last
+    from (select coalesce(c.name_skeleton, c.name2_skeleton) as skeleton) as named
+) as n
+cross join lateral (
+    select distinct word
+    from unnest(
+        string_to_array(concat_ws(' ', c.name_skeleton, c.name2_skeleton), ' ')
+        || array[
+            least(left(n.first, 1), left(n.last, 1))
+            || greatest(left(n.first, 1), left(n.last, 1)) || '-',
+            '-' || least(right(n.first, 1), right(n.last, 1))
+            || greatest(right(n.first, 1), right(n.last, 1))
+        ]
+    ) as word
+    where word is not null
 ) as w
 """
 _PAIRS_OF_WORDS = """
@@ -62,13 +84,15 @@ having count(*) > 1
 """
 _MAILBOX = "split_part(split_part(c.email_norm, '@', 1), '+', 1)"
 
+_NAMED = "|| '|' || concat_ws('|', c.name_skeleton, c.name2_skeleton)"
+
 Check = Callable[[str, str], bool]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """`most`: a block of more is compared no further; `check` decides from two hints alone
-    whether a pair is worth scoring."""
+    """`most`: a block of more is compared no further. Whether a pair is worth scoring is decided
+    from two hints alone: by `check`, and by the names behind it where the kind is `named`."""
 
     name: str
     key: str
@@ -77,12 +101,13 @@ class Kind:
     words: str = ""
     most: int = HOLDERS_MAX
     check: Check | None = None
+    named: bool = False
 
     def query(self) -> TextClause:
         return text(
             _GROUPED.format(
                 key=self.key,
-                hint=self.hint,
+                hint=self.hint + _NAMED if self.named else self.hint,
                 condition=self.condition,
                 words=self.words,
                 living=LIVING,
@@ -94,27 +119,49 @@ def _mailboxes_nearly_agree(a: str, b: str) -> bool:
     return OSA.distance(a, b, score_cutoff=1) <= 1
 
 
-def _of_phones(name: str, key: str, words: str = _WORDS) -> Kind:
+def names_nearly_agree(a: Sequence[str], b: Sequence[str]) -> bool:
+    """Of what two customers' names sound like: whether any two have their words in common, but for
+    errors. A word alone is common to thousands."""
+    return any(_sound_nearly_alike(one, other) for one in a for other in b)
+
+
+@lru_cache(maxsize=50_000)
+def _sound_nearly_alike(a: str, b: str) -> bool:
+    shorter, longer = sorted((a.split(" "), b.split(" ")), key=len)
+    for word in shorter:
+        if not any(_may_be_one_word(word, other) for other in longer):
+            return OSA.distance(a.replace(" ", ""), b.replace(" ", ""), score_cutoff=2) <= 2
+    return True
+
+
+def _may_be_one_word(a: str, b: str) -> bool:
+    return a == b or OSA.distance(a, b, score_cutoff=2) <= (1 if min(len(a), len(b)) < 4 else 2)
+
+
+def _of_phones(name: str, key: str, words: str = _WORDS_AND_LETTERS) -> Kind:
     return Kind(
         name=name,
-        key=key,
+        key=f"{key} || ' ' || w.word",
         condition="c.phone_rev is not null",
         hint="c.phone",
         words=words,
         most=_CHECKED_MAX,
         check=phones_nearly_agree,
+        named=True,
     )
 
 
 def _of_mailboxes(name: str, key: str) -> Kind:
+    """At one provider: a letter and the provider are two errors."""
     return Kind(
         name=name,
-        key=key,
+        key=f"{key} || ' ' || split_part(c.email_norm, '@', 2) || ' ' || w.word",
         condition=f"length({_MAILBOX}) > 4",
         hint="c.email_norm",
         words=_WORDS,
         most=_CHECKED_MAX,
         check=_mailboxes_nearly_agree,
+        named=True,
     )
 
 
@@ -129,18 +176,19 @@ KINDS = (
         condition=f"length({_MAILBOX}) > 4 and {_MAILBOX} not in ({_SHARED})",
     ),
     # A digit typed wrong spares one half of the number, two swapped in its middle spare the rest.
-    _of_phones("phoneTail", "left(c.phone_rev, 4) || ' ' || w.word"),
-    _of_phones("phoneHead", "substr(c.phone_rev, 5, 4) || ' ' || w.word"),
-    _of_phones("phoneEnds", "left(c.phone_rev, 3) || substr(c.phone_rev, 6)", words=""),
+    _of_phones("phoneTail", "left(c.phone_rev, 4)"),
+    _of_phones("phoneHead", "substr(c.phone_rev, 5, 4)"),
+    _of_phones("phoneEnds", "left(c.phone_rev, 3) || substr(c.phone_rev, 6)", words=_WORDS),
     Kind(
         name="birthDate",
         key="concat_ws(' ', extract(year from c.date_of_birth),"
         f" least({_MONTH}, {_DAY}), greatest({_MONTH}, {_DAY}), w.word)",
         condition="c.date_of_birth is not null",
-        words=_WORDS,
+        words=_WORDS_AND_LETTERS,
+        named=True,
     ),
-    _of_mailboxes("mailboxHead", f"left({_MAILBOX}, 6) || ' ' || w.word"),
-    _of_mailboxes("mailboxTail", f"right({_MAILBOX}, 6) || ' ' || w.word"),
+    _of_mailboxes("mailboxHead", f"left({_MAILBOX}, 6)"),
+    _of_mailboxes("mailboxTail", f"right({_MAILBOX}, 4)"),
     NAMES,
 )
 
@@ -170,9 +218,19 @@ class Pairing:
                 self.left_out.blocks += 1
                 self.left_out.customers += len(group)
                 continue
-            for one, other in combinations(sorted(group), 2):
-                if self.kind.check is None or self.kind.check(holders[one], holders[other]):
-                    yield one, other
+            yield from self._checked(sorted(group), holders)
+
+    def _checked(
+        self, group: Sequence[UUID], holders: Mapping[UUID, str]
+    ) -> Iterator[tuple[UUID, UUID]]:
+        check, named = self.kind.check, self.kind.named
+        hints = {one: holders[one].split("|") for one in group}
+        for one, other in combinations(group, 2):
+            (value, *names), (other_value, *other_names) = hints[one], hints[other]
+            if check is not None and not check(value, other_value):
+                continue
+            if not named or names_nearly_agree(names, other_names):
+                yield one, other
 
     def _groups(self, holders: dict[UUID, str]) -> list[list[UUID]]:
         """A block; of a name, what it falls into where the first and last word are common ones."""

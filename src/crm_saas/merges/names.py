@@ -1,5 +1,6 @@
 """How common the words of a tenant's names are, counted now and then."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -7,6 +8,7 @@ from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from crm_saas.customers.similarity import NameCounts
+from crm_saas.customers.skeletons import name_words
 from crm_saas.kit.context import Context
 from crm_saas.kit.ids import new_id
 from crm_saas.merges.models import CountedNames
@@ -82,8 +84,9 @@ async def count_names(context: Context) -> NameCounts:
     asked = tenant | {"most": WORDS_MAX}
     heard = await context.session.execute(_COUNT_WORDS, asked)
     words = {word: int(count) for word, count in heard}
-    spelled = await context.session.execute(_COUNT_SPELLED, asked)
-    words |= {_SPELLED + word: int(count) for word, count in spelled}
+    written = await context.session.execute(_COUNT_SPELLED, asked)
+    spelled = bare_words({word: int(count) for word, count in written})
+    words |= {_SPELLED + word: count for word, count in spelled.items()}
     counts = _read(customers, words)
     fresh = insert(CountedNames).values(
         tenant_org_id=context.tenant.id,
@@ -106,6 +109,15 @@ async def count_names(context: Context) -> NameCounts:
 async def numbers_given(context: Context) -> int:
     """How many customers the tenant has had: as good as their number, and read in no time."""
     return await context.session.scalar(_NUMBERS_GIVEN, {"tenant": context.tenant.id}) or 0
+
+
+def bare_words(written: Mapping[str, int]) -> Counter[str]:
+    """As words are compared: البلوشي counts as بلوشي, which has no article."""
+    counts: Counter[str] = Counter()
+    for word, count in written.items():
+        for bare in name_words(word):
+            counts[bare] += count
+    return counts
 
 
 def _read(customers: int, words: Mapping[str, int]) -> NameCounts:
