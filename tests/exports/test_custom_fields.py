@@ -53,7 +53,7 @@ def test_a_file_is_of_those_who_have_a_value(file_format: str, shop: Shop) -> No
     assert (made["status"], made["rows"]["done"]) == ("ready", 1)
     bad = {"format": file_format, "filter": {"custom": {ELSEWHERE: "x"}}}
     answer = shop.client.post("/exports", json=bad)
-    assert answer.json()["errors"][0]["field"] == f"custom.{ELSEWHERE}"
+    assert answer.json()["errors"][0]["field"] == f"filter.custom.{ELSEWHERE}"
     assert (
         shop.client.get("/customers/export", params={f"custom.{ELSEWHERE}": "x"}).status_code == 422
     )

@@ -140,6 +140,12 @@ class CustomerQuery(CustomerFilter, kw_only=True):
 
     search: Search | None = None
 
+    def __post_init__(self) -> None:
+        """Told together with whatever else is wrong in the query."""
+        for name, known in SEVERAL.items():
+            if (value := getattr(self, name)) is not None:
+                read_several(value, known)
+
 
 API_NAMES = dict(
     zip(CustomerFilter.__struct_fields__, CustomerFilter.__struct_encode_fields__, strict=True)

@@ -54,6 +54,7 @@ async def open_export(
     let go before: it may not idle for so long. Raises ExportTooLarge and TooManyForPaper.
     """
     await load_fields(context)
+    conditions(context, wanted)  # refused before anything is recorded
     await refuse_paper_of_many(context, wanted, file_format)
     if (
         file_format == "xlsx"
