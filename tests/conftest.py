@@ -38,6 +38,7 @@ FAST = {
 # Each process has a server of its own, and judges at its end the statements that it ran.
 IS_ONE_OF_SEVERAL = "PYTEST_XDIST_WORKER" in os.environ
 PROCESSES_MAX = 8
+TESTS = Path(__file__).parent
 
 SERVERS: list[tuple[EmbeddedPostgres, Path]] = []
 
@@ -186,5 +187,8 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What judges the whole run comes last."""
-    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+    """What starts whole processes first, since it takes longest and nobody is to wait for it; what
+    judges the whole run last."""
+    items.sort(
+        key=lambda item: (item.get_closest_marker("last") is not None, item.path.parent != TESTS)
+    )

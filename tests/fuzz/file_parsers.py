@@ -25,7 +25,10 @@ def _custom_cell(text: str) -> dict[str, Any]:
 
 FILE_PARSERS: dict[str, Parser] = {
     "imports.cells.read_cell": Parser(
-        read_cell, ["Amal", "'=1", "''=1", " "], (ValueError,), lambda _, text: "\x00" not in text
+        lambda text: [read_cell(text, field) for field in ("name", "phone")],
+        ["Amal", "'=1", "''=1", "'1", " "],
+        (ValueError,),
+        lambda _, texts: all("\x00" not in text for text in texts),
     ),
     "imports.cells.read_value": Parser(
         lambda text: [

@@ -241,7 +241,7 @@ def test_files_that_come_at_once_are_counted_one_after_the_other(
         target=lambda: answers.append(api.post("/imports", content=content).status_code)
     )
     with psycopg.connect(settings.url("crm_platform")) as other:
-        number = lock_number(settings, "imports", str(tenant.id))
+        number = lock_number(settings, str(tenant.id), "imports")
         other.execute("select pg_advisory_xact_lock(%s)", [number])
         sending.start()
         with psycopg.connect(settings.url("crm_platform")) as looking:

@@ -111,7 +111,7 @@ def test_of_two_who_pass_it_on_one_does(own: TestTenant, importing: Importing) -
     """Or there would be two jobs for ever after, with a copy of the file each."""
     importing.start("run")
     assert queued(own) == [(1, f"{own.id}:imports", "todo")]
-    work_for(own, importing, 0.001, at_once=2)
+    work_for(own, importing, 0, at_once=2)
     assert [turn for turn, *_ in queued(own)] == [1, 2]
     read = importing.state["progress"]["rowsRead"]
     work_for(own, importing, 60, turn=1)

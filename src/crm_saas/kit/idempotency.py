@@ -78,7 +78,7 @@ class Earlier(NamedTuple):
 
 
 CLAIMED = ("locked", "id", "request_hash", "status", "headers", "body", "late")
-"""The columns of `claim_idempotency_key`; `read_claim` reads a row of them."""
+"""The columns of `claim_idempotency_key`; `earlier_of` reads a row of them."""
 _CLAIM = Statement(
     f"select {', '.join(CLAIMED)} from "  # noqa: S608
     "claim_idempotency_key(%(tenant)s, %(number)s, %(principal)s, %(route)s, %(key)s)"
@@ -104,7 +104,7 @@ async def claim(context: Context, *, route: str, key: str, body: bytes) -> Earli
         )
     asked = asking(context.settings, context.tenant.id, route=route, key=key)
     (row,) = await context.fetch(_CLAIM, principal=_principal(context), **asked)
-    return read_claim(row, body)
+    return earlier_of(row, body)
 
 
 def is_key(text: str) -> bool:
@@ -120,7 +120,7 @@ def asking(settings: Settings, tenant_id: UUID, *, route: str, key: str) -> dict
     return {"number": number, "route": route, "key": key}
 
 
-def read_claim(row: Sequence[Any], body: bytes) -> Earlier | None:
+def earlier_of(row: Sequence[Any], body: bytes) -> Earlier | None:
     """What `claim` returns, and raises for what is not the key's format."""
     locked, *found = row
     if not locked:

@@ -20,7 +20,7 @@ from crm_saas.tenancy.resolution import (
 )
 
 Claim = Sequence[Any] | None
-"""A row that `idempotency.read_claim` reads; None where the key was not claimed yet."""
+"""A row that `idempotency.earlier_of` reads; None where the key was not claimed yet."""
 
 
 def key_of(scope: Scope) -> str | None:
@@ -69,7 +69,7 @@ async def repeatable(
         return
     route = _route_of(scope)
     if claim is not None:
-        stored = idempotency.read_claim(claim, body)
+        stored = idempotency.earlier_of(claim, body)
     else:
         stored = await idempotency.claim(context, route=route, key=key, body=body)
     if stored is not None:
