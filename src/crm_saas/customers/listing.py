@@ -33,6 +33,7 @@ from crm_saas.customers.filters import (
 from crm_saas.customers.models import Customer
 from crm_saas.customers.pages import Pages, shape_of
 from crm_saas.customers.queries import in_scope
+from crm_saas.customers.searching import find_hits, rows_of_hits
 from crm_saas.customers.views import COLUMNS
 from crm_saas.kit.ahead import NeedsTransaction, ReadAhead
 from crm_saas.kit.context import Actor, Context
@@ -239,14 +240,9 @@ async def _search(
     # Without filters each hit is shown, and a page needs no more of them than it shows.
     is_whole = total or wanted.asked().keys() != {"search"}
     needed = SEARCH_RESULTS_MAX if is_whole else skipped + limit + 1
-    matched_by = await _hits(context, wanted, min(needed, SEARCH_RESULTS_MAX))
+    matched_by = await find_hits(context, wanted, min(needed, SEARCH_RESULTS_MAX))
     hits = list(matched_by) if is_whole else list(matched_by)[skipped:]
-    found = {
-        customer.id: customer
-        for customer in await context.session.execute(
-            _ROWS.where(*conditions(context, wanted), Customer.id.in_(hits))
-        )
-    }
+    found = {row[_PLACES["id"]]: row for row in await rows_of_hits(context, wanted, hits)}
     ranked = [found[customer_id] for customer_id in hits if customer_id in found]
     rest = ranked[skipped:] if is_whole else ranked
     page = cut_page(context, question, rest, limit, lambda _: [skipped + limit])
@@ -276,25 +272,3 @@ async def count_customers(context: Context, wanted: CustomerFilter, *, sort: str
 async def _count(context: Context, query: Select[Any]) -> int:
     found = select(func.count()).select_from(query.subquery())
     return await context.session.scalar(found) or 0
-
-
-async def _hits(context: Context, wanted: CustomerQuery, most: int) -> dict[UUID, str]:
-    """What the search function finds, best first, and by what.
-
-    Who sees contacts masked finds by a whole phone or e-mail alone: by pieces of one the rest could
-    be guessed, digit for digit.
-    """
-    rows = await context.session.execute(
-        text(
-            "select customer_id, matched"
-            " from search_customers(:tenant, :query, :most, :whole_contacts) with ordinality"
-            " order by ordinality"
-        ),
-        {
-            "tenant": context.tenant.id,
-            "query": wanted.search,
-            "most": most,
-            "whole_contacts": not context.actor.may("customers:unmask"),
-        },
-    )
-    return {row.customer_id: row.matched for row in rows}
