@@ -78,9 +78,9 @@ FAULTS = (
     ),
     Fault(
         "a masked phone is found digit for digit",
-        "src/crm_saas/customers/listing.py",
-        '"whole_contacts": not context.actor.may("customers:unmask")',
-        '"whole_contacts": False',
+        "src/crm_saas/customers/searching.py",
+        'whole_contacts = not context.actor.may("customers:unmask")',
+        "whole_contacts = False",
         (
             "tests/customers/test_listing.py::test_who_sees_masked_contacts_finds_by_whole_ones_only",
         ),
