@@ -22,7 +22,7 @@ FAULTS = (
         "src/crm_saas/kit/events.py",
         "    await context.session.flush()\n    await follow",
         "    await context.session.commit()\n    await follow",
-        ("tests/customers/test_editing.py::test_two_editors_of_one_version",),
+        ("tests/merges/sweeps/test_access.py::test_only_owners_and_managers_sweep",),
     ),
     Fault(
         "credentials are remembered, so that a revoked key is served on",
