@@ -24,7 +24,8 @@ make bench ITEMS=read,create
 
 The first takes some minutes, the second an hour and, once, twenty minutes more to build its data,
 which is kept (`CRM_BENCH_DIR`, `.bench` unless set). With `ITEMS` only these are measured, and
-this page stays as it is unless `SAVE=1` is said too. Ctrl-C stops everything that was started.
+this page stays as it is unless `SAVE=1` is said too: then their lines are replaced, and date and
+commit are those of the last run. Ctrl-C stops everything that was started.
 
 How it is measured: the product runs as an operator starts it, `crm-saas serve --workers 2` and
 `crm-saas worker`, on an embedded PostgreSQL with the settings below, request budgets lifted by
@@ -105,6 +106,8 @@ def _told(report: Report) -> list[str]:
         if told:
             lines.append(f"- {row.title}: {'; '.join(told)}")
     lines += [f"- {item}: not measured: {why}" for item, why in report.unmeasured.items()]
+    lacking = ITEMS.keys() - {row.item for row in report.rows} - report.unmeasured.keys()
+    lines += [f"- {item}: not measured at this size" for item in ITEMS if item in lacking]
     return [*lines, ""] if lines else []
 
 

@@ -25,32 +25,23 @@ select count(*)
 from org_customers_mst c
 where c.tenant_org_id = :tenant and c.status in {LIVING}
 """)  # noqa: S608 - a constant
-_COUNT_WORDS = text(f"""
+_COUNT_WORDS = """
 select w.word, count(*)
 from org_customers_mst c
 cross join lateral (
     select distinct word
-    from unnest(string_to_array(concat_ws(' ', c.name_skeleton, c.name2_skeleton), ' ')) as word
+    from unnest(string_to_array(concat_ws(' ', c.{name}, c.{name2}), ' ')) as word
 ) as w
-where c.tenant_org_id = :tenant and c.status in {LIVING}
+where c.tenant_org_id = :tenant and c.status in {living}
 group by w.word
 having count(*) > 1
 order by count(*) desc, w.word
 limit :most
-""")  # noqa: S608 - a constant
-_COUNT_SPELLED = text(f"""
-select w.word, count(*)
-from org_customers_mst c
-cross join lateral (
-    select distinct word
-    from unnest(string_to_array(concat_ws(' ', c.name_norm, c.name2_norm), ' ')) as word
-) as w
-where c.tenant_org_id = :tenant and c.status in {LIVING}
-group by w.word
-having count(*) > 1
-order by count(*) desc, w.word
-limit :most
-""")  # noqa: S608 - a constant
+"""
+_COUNT_HEARD = text(
+    _COUNT_WORDS.format(name="name_skeleton", name2="name2_skeleton", living=LIVING)
+)
+_COUNT_SPELLED = text(_COUNT_WORDS.format(name="name_norm", name2="name2_norm", living=LIVING))
 # Words as they are spelled are kept beside those of consonants, under a sign that is in no name.
 _SPELLED = "="
 _NUMBERS_GIVEN = text("""
@@ -82,7 +73,7 @@ async def count_names(context: Context) -> NameCounts:
     given = await numbers_given(context)
     customers = await context.session.scalar(_COUNT, tenant) or 0
     asked = tenant | {"most": WORDS_MAX}
-    heard = await context.session.execute(_COUNT_WORDS, asked)
+    heard = await context.session.execute(_COUNT_HEARD, asked)
     words = {word: int(count) for word, count in heard}
     written = await context.session.execute(_COUNT_SPELLED, asked)
     spelled = bare_words({word: int(count) for word, count in written})
